@@ -1,0 +1,1 @@
+"""The door: commands only. Parse, call, print, exit code."""

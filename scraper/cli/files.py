@@ -1,0 +1,59 @@
+"""`scraper validate`, `scraper init` and `scraper schema`: job files themselves."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from scraper import errors
+
+
+@click.command(short_help="check job files, tell every mistake")
+@click.argument("jobs", nargs=-1, required=True)
+@click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of files that are right.")
+def validate(jobs: tuple[str, ...], variables: tuple[str, ...], quiet: bool) -> int:
+    """Checks each JOB without fetching anything; exit 3 where one has a mistake."""
+    from scraper.cli.run import pairs
+    from scraper.job.load import load
+
+    given, code = pairs(variables, "--var"), 0
+    for job in jobs:
+        try:
+            loaded = load(job, variables=given)
+        except errors.JobError as error:
+            click.echo(str(error), err=True)
+            code = errors.Exit.JOB
+            continue
+        for warning in loaded.warnings:
+            click.echo(str(warning), err=True)
+        if not quiet:
+            click.echo(f"{job}: ok", err=True)
+    return code
+
+
+@click.command(short_help="print the JSON Schema of job files")
+def schema() -> None:
+    """Prints the JSON Schema of job files, for editors."""
+    from scraper.job.schema import schema as text
+
+    click.echo(text(), nl=False)
+
+
+@click.command(short_help="write a commented job file to begin with")
+@click.argument("file", default="job.yaml", type=click.Path(dir_okay=False, path_type=Path))
+def init(file: Path) -> None:
+    """Writes a commented job to FILE (job.yaml), and its schema beside it. An existing file is left alone."""
+    from scraper.job.schema import schema as text
+
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(resources.files("scraper.samples").joinpath("template.yaml").read_text("utf-8"))
+    except FileExistsError:
+        raise errors.UsageError(f"{file} is there already; it is left alone") from None
+    except OSError as error:
+        raise errors.UsageError(f"{file}: {error.strerror}") from error
+    file.with_name("job.schema.json").write_text(text(), "utf-8")
+    click.echo(f"wrote {file}; next: scraper validate {file}, then scraper run {file}", err=True)

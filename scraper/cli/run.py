@@ -1,0 +1,195 @@
+"""`scraper run` and `scraper get`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from scraper import errors
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def common(command: F) -> F:
+    """The options that `run` and `get` share (DESIGN section 2)."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.option("-d", "--dest", type=click.Path(file_okay=False, path_type=Path), help="Where files go."),
+    click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Where the ledger lives."),
+    click.option("-j", "--jobs", type=click.IntRange(1), help="Downloads in flight."),
+    click.option("-o", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any key of a job, as YAML."),
+    click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job."),
+    click.option("-n", "--dry-run", is_flag=True, help="Read pages, name files, write nothing."),
+    click.option("--limit", type=click.IntRange(1), metavar="N", help="N items, or N files where there are no items."),
+    click.option("--fresh", is_flag=True, help="Begin anew even where a run is open."),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of paths."),
+    click.option("-q", "--quiet", is_flag=True, help="Errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Every page and file."),
+)
+
+
+@click.command(short_help="run a job")
+@click.argument("job")
+@common
+def run(job: str, **options: Any) -> int:
+    """Runs the job file JOB ("-" reads it from stdin)."""
+    from scraper.job.load import load
+
+    loaded = load(job, variables=pairs(options["variables"], "--var"), overrides=overrides(options))
+    return execute(loaded, options)
+
+
+@click.command(short_help="fetch URLs, without a job file")
+@click.argument("urls", nargs=-1)
+@click.option("-i", "--input-file", "lists", multiple=True, metavar="FILE", help="A list of URLs; - is stdin.")
+@common
+def get(urls: tuple[str, ...], lists: tuple[str, ...], **options: Any) -> int:
+    """Fetches URLs into output/get (or --dest)."""
+
+    if not urls and not lists:
+        raise click.UsageError("give URLs, or a list of them with -i")
+    with _spooled(urls, lists) as spool:
+        return execute(_get_job(spool, options), options, lists=True)
+
+
+def _get_job(spool: Path, options: dict[str, Any]) -> Any:
+    """The job named `get`. Without -o and --var there is nothing to check, and nothing is loaded for checking."""
+    jobs = options["jobs"] or 16
+    start = {"list": str(spool), "column": "line", "as": "files"}
+    if options["overrides"] or options["variables"]:
+        from scraper.job.load import from_data
+
+        data = {"name": "get", "start": [start], "polite": {"per_host": jobs}}
+        return from_data(data, overrides=overrides(options), variables=pairs(options["variables"], "--var"))
+    from scraper.job.loaded import Loaded
+    from scraper.job.model import FileSettings, Job
+    from scraper.job.parts import Polite, StartEntry
+
+    entry = StartEntry.model_construct(list_=str(spool), column="line", as_="files")
+    job = Job.model_construct(
+        name="get",
+        start=(entry,),
+        polite=Polite.model_construct(per_host=jobs),
+        files=FileSettings.model_construct(jobs=jobs),
+    )
+    return Loaded(job, "<command line>", Path(), {}, (), {"start": [start]}, has_secrets=False)
+
+
+class _spooled:  # noqa: N801 - reads as a function
+    """The URLs of arguments, files and stdin as one list on disk, named by what it says.
+
+    An interrupted `get` of the same list finds the same name again and continues.
+    """
+
+    def __init__(self, urls: Iterable[str], lists: Iterable[str]) -> None:
+        self._urls = urls
+        self._lists = lists
+        self._folder = tempfile.TemporaryDirectory(prefix="scraper-")
+
+    def __enter__(self) -> Path:
+        path = Path(self._folder.name) / "urls.txt"
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in self._lines())
+        return path
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def _lines(self) -> Iterator[str]:
+        yield from self._urls
+        for name in self._lists:
+            try:
+                with click.open_file(name, encoding="utf-8-sig", errors="replace") as file:
+                    yield from (line.rstrip("\n") for line in file)
+            except OSError as error:
+                raise errors.UsageError(f"{name}: {error.strerror}") from error
+
+
+def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int:
+    """Runs what was loaded, shows it, prints its result; gives the exit code."""
+    from scraper.cli.show import Shown
+    from scraper.run.control import Control
+    from scraper.run.kit import Options
+    from scraper.run.runner import run as run_job
+
+    control = Control()
+    shown = Shown(
+        quiet=options["quiet"],
+        verbose=options["verbose"],
+        paths=options.get("print_paths", not options["as_json"]),
+    )
+    with shown, _signals(control, shown.say):
+        for warning in loaded.warnings:
+            shown.say(str(warning))
+        settings = Options(
+            dest=options["dest"], state=options["state"], limit=options["limit"], fresh=options["fresh"],
+            dry=options["dry_run"], lists=lists,
+        )  # fmt: skip
+        try:
+            summary = run_job(loaded, settings, shown, control)
+        except (errors.ScraperError, click.ClickException):
+            raise
+        except Exception:
+            logging.getLogger("scraper").exception("this is a bug in scraper; please report it")
+            return errors.Exit.BUG
+        shown.summary(summary)
+    if options["as_json"]:
+        click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+    return summary.exit_code
+
+
+class _signals:  # noqa: N801 - reads as a function
+    """The first SIGINT or SIGTERM drains, the second stops at once: the ledger is made for that."""
+
+    def __init__(self, control: Any, say: Callable[[str], None]) -> None:
+        self._control = control
+        self._say = say
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        code = 128 + number
+        if self._control.stop_code is not None:
+            sys.stderr.write("\nstopped at once; the same command continues\n")
+            sys.stderr.flush()
+            os._exit(code)
+        self._control.stop(code)
+        self._say("stopping: what is in flight is finished; once more stops at once. The same command continues.")
+
+
+def overrides(options: dict[str, Any]) -> list[str]:
+    """What the options change of the job, as `-o` texts."""
+    jobs = [] if options["jobs"] is None else [f"files.jobs={options['jobs']}"]
+    return [*options["overrides"], *jobs]
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` options as a mapping."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{option} {text}: expected NAME=VALUE")
+        pairs[name] = value
+    return pairs

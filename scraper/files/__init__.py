@@ -1,0 +1,1 @@
+"""Files: their names, their types, the output folder."""

@@ -1,0 +1,38 @@
+"""What to do with a file, decided from what is known and what stands on the disk. Pure; others act.
+
+at_reservation   its name is known, nothing was asked yet
+conditions       the headers that ask whether a file that stands is still the same
+recovered        what a killed run left: is it ours and whole?
+"""
+
+from __future__ import annotations
+
+from scraper.model import Stood
+
+SKIPPED, NAME_TAKEN = "skipped:exists", "failed:name"
+
+
+def at_reservation(stood: Stood | None, existing: str) -> str | None:
+    """The ending of a file that is not asked for, because of what stands under its name; None: fetch it."""
+    if stood is None:
+        return None
+    return {"skip": SKIPPED, "fail": NAME_TAKEN}.get(existing)
+
+
+def conditions(existing: str, etag: str | None, last_modified: str | None) -> dict[str, str]:
+    """Conditional headers for `existing: check` (RFC 9110 section 13.1); {} where nothing is known."""
+    if existing != "check":
+        return {}
+    if etag:
+        return {"If-None-Match": etag}
+    return {"If-Modified-Since": last_modified} if last_modified else {}
+
+
+def recovered(stood_before: int | None, part_inode: int | None, now: Stood | None) -> bool:
+    """Whether a final name of an open row is ours and whole (DESIGN 4.2).
+
+    It is, if nothing stood there when the name was reserved, or if it is the inode of our part.
+    """
+    if now is None or now.is_folder:
+        return False
+    return stood_before is None or (part_inode is not None and now.inode == part_inode)

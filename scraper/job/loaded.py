@@ -1,0 +1,48 @@
+"""A job that is right, as job/load.py gives it; by itself so that `scraper get` need not load the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from scraper.errors import Mistake
+from scraper.job import words
+from scraper.job.model import Job
+from scraper.job.places import Finding, Places
+from scraper.job.places import Path as Where
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A job that is right.
+
+    Attributes:
+        job: with `http`, `polite` and `dest` rendered over variables and secrets' marks; the rest as written.
+        file: as it is called in messages; folder: what relative paths of the job are relative to.
+        variables: `vars`, rendered, `--var` over the job's own.
+        warnings: secrets that are not set, and what looks like an oversight.
+        data: the plain data of the file with what the command line laid over it.
+        has_secrets: whether any may be used in it.
+    """
+
+    job: Job
+    file: str
+    folder: Path
+    variables: dict[str, Any]
+    warnings: tuple[Mistake, ...]
+    data: dict[str, Any]
+    has_secrets: bool = True
+    places: Places = field(repr=False, compare=False, default_factory=lambda: Places(""))
+
+    def mistake(self, path: Where, message: str) -> Mistake:
+        """A mistake at a key or value of the job, for what is found out later."""
+        return self.places.mistake(as_written(Finding(tuple(path), message), self.data))
+
+
+def as_written(finding: Finding, data: dict[str, Any]) -> Finding:
+    """The finding with its path in the file: the model makes lists of what may stand alone."""
+    path, written = finding.path, data.get("on_finish")
+    if path[0] == "on_finish" and isinstance(written, list) and all(isinstance(one, str) for one in written):
+        path = ("on_finish", path[-1])
+    return replace(finding, path=words.path_of(path, data))

@@ -1,0 +1,1 @@
+"""The network: sessions, retries, hosts."""

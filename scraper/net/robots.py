@@ -1,0 +1,66 @@
+"""robots.txt (RFC 9309) for links that pages give. Rules by protego; which answer means what is ours.
+
+    Robots.verdict(url) -> True | False | None      None: nobody has read that host's robots.txt yet
+
+A worker that gets None fetches it (`load`) in the slot it already holds; others put
+their work back for a moment meanwhile. 4xx: no rules, all is allowed; 5xx or an answer
+that cannot be read: all is forbidden for this run (section 2.3.1). At most 512 KiB
+are read (2.5 asks for 500 KiB at least), at most five redirects followed (2.3.1.2).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from protego import Protego
+
+from scraper import urls
+
+LONGEST = 512 * 1024
+REDIRECTS = 5
+
+Read = Callable[[str], "str | bool"]
+"""Fetches a robots.txt: its text; True where all is allowed, False where all is forbidden."""
+
+
+class Robots:
+    """The robots.txt of each origin, read once a run.
+
+    Args:
+        agent: our User-Agent; its first token is matched with the groups.
+        obey: off means that everything is allowed.
+    """
+
+    def __init__(self, agent: str, *, obey: bool) -> None:
+        self._agent = agent.partition("/")[0].partition(" ")[0] or "*"
+        self._obey = obey
+        self._lock = threading.Lock()
+        self._rules: dict[str, Protego | bool] = {}
+        self._loading: set[str] = set()
+
+    def verdict(self, url: str) -> bool | None:
+        """Whether a link may be followed; None while its robots.txt is not read."""
+        if not self._obey or url.partition("?")[0].endswith("/robots.txt"):
+            return True
+        with self._lock:
+            rules = self._rules.get(urls.origin(url))
+        if rules is None or isinstance(rules, bool):
+            return rules
+        return bool(rules.can_fetch(url, self._agent))
+
+    def begin(self, url: str) -> str | None:
+        """The URL of the robots.txt that the caller is to load now; None where another does so already."""
+        origin = urls.origin(url)
+        with self._lock:
+            if origin in self._loading or origin in self._rules:
+                return None
+            self._loading.add(origin)
+        return urls.join(url, "/robots.txt")
+
+    def learn(self, url: str, found: str | bool) -> None:
+        """What the robots.txt of this origin says."""
+        rules = Protego.parse(found) if isinstance(found, str) else found
+        with self._lock:
+            self._rules[urls.origin(url)] = rules
+            self._loading.discard(urls.origin(url))

@@ -1,0 +1,31 @@
+"""Client sockets and the names of hosts, below HTTP. Owns the client side of `socket`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+
+from scraper import urls
+
+LookupFailed = socket.gaierror
+
+
+@functools.lru_cache(maxsize=4096)
+def addresses(host: str) -> tuple[str, ...]:
+    """The IP addresses of a host name; () where it has none (the request itself will tell)."""
+    try:
+        return tuple(sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}))
+    except (OSError, UnicodeError):
+        return ()
+
+
+def leads_inside(url: str) -> bool:
+    """Whether a URL leads to an address that is not public: by its literal, by name, or as it resolves."""
+    host = urls.host_of(url)
+    return host == "localhost" or urls.is_private(host) or any(map(urls.is_private, addresses(host)))
+
+
+def ca_bundle() -> str | None:
+    """The CA bundle the environment names, in requests' order of variables, or None."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None

@@ -1,0 +1,1 @@
+"""Reading pages: values in, values out. Documents, selectors, links, the next page."""

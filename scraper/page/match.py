@@ -1,0 +1,96 @@
+"""A page under a rule, and one match in it: what items, files and links are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scraper.job.model import FileSettings, Rule
+from scraper.job.parts import LongSelector
+from scraper.job.template import Fields
+from scraper.model import Failure, Page, Place
+from scraper.page.document import Document, page_names
+from scraper.page.nodes import Scope
+from scraper.page.selectors import Compiled, compile_selector, languages
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page under a rule.
+
+    Attributes:
+        names: those of the run and the page, for templates.
+        rules: all rules of the job.
+        settings: how files are named.
+        records_name: the records file below dest; no file may be called so.
+    """
+
+    page: Page
+    document: Document
+    rule_name: str
+    rule: Rule
+    names: Mapping[str, Any]
+    rules: Mapping[str, Rule]
+    settings: FileSettings
+    records_name: str
+
+    @property
+    def place(self) -> Place:
+        """The page's own place."""
+        return (*self.page.request.place, self.page.request.n)
+
+    @property
+    def scope(self) -> Scope:
+        """What selectors of the page need."""
+        return self.document.scope(self.names)
+
+    def on_page(self, selector: str | LongSelector) -> Compiled:
+        """A selector of the page's language."""
+        return compile_selector(selector, self.rule.language)
+
+    def in_match(self, selector: str | LongSelector) -> Compiled:
+        """A selector of the language of the matches."""
+        on_page, inner = languages(self.rule)
+        return compile_selector(selector, inner, page_language=on_page)
+
+    def failure(self, where: str, message: str, name: str = "shape") -> Failure:
+        """What went wrong at a place of the rule, for people."""
+        return Failure(self.page.url, name, f"rules.{self.rule_name}.{where}: {message}")
+
+
+def sheet_names(page: Page, rule_name: str, names: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of the run with those of a page under a rule."""
+    return {**names, **page_names(page), "rule": rule_name}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One match of `each`, or the whole page.
+
+    Attributes:
+        fields: of its item, in the job's order; empty where the rule has no item.
+    """
+
+    sheet: Sheet
+    node: Any
+    place: Place
+    fields: Mapping[str, Any]
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What its templates may use."""
+        return {**self.sheet.names, "item": Fields(self.fields, name="item")}
+
+    @property
+    def scope(self) -> Scope:
+        """What its selectors need."""
+        return self.sheet.document.scope(self.names)
+
+    def holds(self, when: str | LongSelector | None, scope: Scope | None = None) -> bool:
+        """Whether a `when` holds; True where there is none.
+
+        Raises:
+            TemplateError: it cannot be rendered.
+        """
+        return when is None or self.sheet.in_match(when).holds(self.node, scope or self.scope)

@@ -1,0 +1,223 @@
+"""A page under a rule -> a Reading: items, files, links, the next page. Values in, values out.
+
+    open -> matches of `each` (else the page itself) -> for each: when, item, files, follow -> next
+
+An item whose required field is empty fails alone: its files are not handed on, its
+links still are, with the fields that were found as `parent`. Of two items with the same
+key the first is kept; the files and links of both are handed on, as on two pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scraper import urls
+from scraper.errors import ShapeError
+from scraper.files.naming import RECORDS
+from scraper.job.model import FileSettings, NextOffset, NextPage, Rule
+from scraper.job.parts import LongSelector
+from scraper.job.template import Fields, TemplateError
+from scraper.model import Download, Failure, Item, Page, Place, Reading, Request
+from scraper.page import paginate
+from scraper.page.document import open_page
+from scraper.page.downloads import Shelf, digest_of, downloads
+from scraper.page.follow import follow
+from scraper.page.match import Match, Sheet, sheet_names
+from scraper.page.nodes import is_empty
+from scraper.page.paginate import first_request, page_digest
+
+__all__ = ["digest_of", "first_request", "page_digest", "read"]
+
+_LONGEST_KEY = 200
+"""Characters; a longer key (the default one of a long item) is kept as its SHA-256."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found so far; shelves are by item key."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    downloads: list[Download] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[tuple[Request, str]] = field(default_factory=list)
+    shelves: defaultdict[str, Shelf] = field(default_factory=lambda: defaultdict(Shelf))
+    has_fields: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was found."""
+        return not (self.has_fields or self.requests or self.downloads or self.skipped)
+
+    def reading(self) -> Reading:
+        """All of it, as a value."""
+        return Reading(
+            tuple(self.items.values()),
+            tuple(self.requests),
+            tuple(self.downloads),
+            tuple(self.failures),
+            tuple(self.skipped),
+        )
+
+
+def read(
+    page: Page,
+    rule_name: str,
+    rule: Rule,
+    names: Mapping[str, Any],
+    files: FileSettings,
+    rules: Mapping[str, Rule],
+    *,
+    records_name: str = RECORDS,
+    previous: str | None = None,
+) -> Reading:
+    """What a rule finds on a page.
+
+    Args:
+        names: those of the run, for templates (template.base_names).
+        rules: all rules of the job; a link begins the chain of the rule it goes to.
+        records_name: the records file below dest.
+        previous: page_digest of the page before in its chain; a page equal to it, where pages are
+            counted, is the end and gives nothing.
+
+    Raises:
+        TypeMismatchError: the page is of another type than the rule reads.
+        ShapeError: JSON that does not parse, no such path for `each`, an empty page before the source's word.
+    """
+    if previous is not None and _is_counted(rule) and previous == page_digest(page):
+        return Reading()
+    document = open_page(page, rule.read, rule.parser)
+    sheet = Sheet(page, document, rule_name, rule, sheet_names(page, rule_name, names), rules, files, records_name)
+    nodes, found = _nodes(sheet), _Gathered()
+    for position, node in enumerate(nodes):
+        _read_match(sheet, node, (*sheet.place, position), found)
+    _turn(sheet, found, is_empty=not nodes if rule.each is not None else found.is_empty)
+    return found.reading()
+
+
+def _is_counted(rule: Rule) -> bool:
+    return isinstance(rule.next, (NextPage, NextOffset))
+
+
+def _nodes(sheet: Sheet) -> list[Any]:
+    """The matches of `each`, or the page itself."""
+    if sheet.rule.each is None:
+        return [sheet.document.root]
+    each = sheet.on_page(sheet.rule.each)
+    url = sheet.page.url
+    try:
+        found = each.each(sheet.document.root, sheet.scope)
+    except TemplateError as error:
+        raise ShapeError(url, f"rules.{sheet.rule_name}.each: {error}", final=True) from error
+    if found is None:
+        message = f'rules.{sheet.rule_name}.each: "{each.written}" finds no such path on {url}'
+        raise ShapeError(url, message, final=True)
+    return found
+
+
+def _turn(sheet: Sheet, found: _Gathered, *, is_empty: bool) -> None:
+    """Adds the next page of the chain."""
+    turn = paginate.Turn(sheet.page, sheet.document, sheet.scope, sheet.rule.language, is_empty)
+    try:
+        request = paginate.next_request(turn, sheet.rule)
+    except TemplateError as error:
+        found.failures.append(sheet.failure("next", f"{error} on {sheet.page.url}"))
+        return
+    if request is not None:
+        found.requests.append(replace(request, before=page_digest(sheet.page)))
+
+
+# -- one match ---------------------------------------------------------------------------------------------
+
+
+def _read_match(sheet: Sheet, node: Any, place: Place, found: _Gathered) -> None:
+    try:
+        if not Match(sheet, node, place, {}).holds(sheet.rule.when):
+            return
+    except TemplateError as error:
+        found.failures.append(sheet.failure("when", f"{error} on {sheet.page.url}"))
+        return
+    fields, failure = _fields(sheet, node)
+    match = Match(sheet, node, place, fields)
+    key = None
+    if sheet.rule.item:
+        found.has_fields = found.has_fields or not all(map(is_empty, fields.values()))
+        key, failure = (None, failure) if failure else _key(sheet, fields)
+    if failure is not None:
+        found.failures.append(failure)
+    elif key is not None:
+        found.items.setdefault(key, Item(key, sheet.rule_name, fields, sheet.page.url, place))
+    if failure is None:
+        _add_downloads(match, key, found)
+    _add_links(match, found)
+
+
+def _add_downloads(match: Match, key: str | None, found: _Gathered) -> None:
+    shelf = Shelf() if key is None else found.shelves[key]
+    for one in downloads(match, key, shelf):
+        if isinstance(one, Failure):
+            found.failures.append(one)
+        else:
+            found.downloads.append(one)
+
+
+def _add_links(match: Match, found: _Gathered) -> None:
+    for one in follow(match):
+        if isinstance(one, Failure):
+            found.failures.append(one)
+        elif isinstance(one, Request):
+            found.requests.append(one)
+        else:
+            found.skipped.append(one)
+
+
+# -- items -------------------------------------------------------------------------------------------------
+
+
+def _fields(sheet: Sheet, node: Any) -> tuple[dict[str, Any], Failure | None]:
+    """The fields of an item in the job's order, and the first thing that is wrong with them."""
+    fields: dict[str, Any] = {}
+    failure: Failure | None = None
+    for name, selector in sheet.rule.item.items():
+        scope = sheet.document.scope({**sheet.names, "item": Fields(fields, name="item")})
+        compiled = sheet.in_match(selector)
+        problem = None
+        try:
+            value = compiled.value(node, scope)
+            if _is_required(selector) and (is_empty(value) or value == []):
+                problem = f'"{compiled.written}" found nothing on {sheet.page.url}'
+        except TemplateError as error:
+            value, problem = None, f"{error} on {sheet.page.url}"
+        fields[name] = None if is_empty(value) else value
+        if problem is not None and failure is None:
+            failure = sheet.failure(f"item.{name}", problem)
+    return fields, failure
+
+
+def _is_required(selector: str | LongSelector) -> bool:
+    return isinstance(selector, LongSelector) and selector.required
+
+
+def _key(sheet: Sheet, fields: Mapping[str, Any]) -> tuple[str | None, Failure | None]:
+    """What makes it the same item in the next run (JOBS.md, Records)."""
+    rule = sheet.rule
+    if rule.key:
+        values = [fields.get(name) for name in rule.key]
+        if all(map(is_empty, values)):
+            named = " and ".join(rule.key)
+            return None, sheet.failure("key", f"{named} found nothing on {sheet.page.url}")
+        return _key_text(values[0] if len(values) == 1 else values), None
+    return (sheet.page.request.identity if rule.each is None else _key_text(fields)), None
+
+
+def _key_text(value: Any) -> str:
+    """A text as it is, anything else as canonical JSON: `42`, `["a","b"]`."""
+    if isinstance(value, str) and len(value) <= _LONGEST_KEY:
+        return value
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=urls.text)
+    return text if len(text) <= _LONGEST_KEY else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

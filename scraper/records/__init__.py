@@ -1,0 +1,1 @@
+"""Records: the items as a file for people and programs."""

@@ -1,0 +1,1 @@
+"""A run of a job, from its file to its summary."""

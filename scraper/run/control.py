@@ -1,0 +1,55 @@
+"""What the main thread and the workers share: the stop, and the window."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+
+
+class Control:
+    """What stops the workers: a signal, a full disk, a bug. The main thread waits here for changes."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Event()
+        self.error: BaseException | None = None
+        self.stop_code: int | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """A worker met what is no outcome."""
+        self.error = self.error or error
+        self.changed.set()
+
+    def stop(self, code: int) -> None:
+        """No new work, please."""
+        self.stop_code = code
+        self.changed.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end before its work does."""
+        return self.error is not None or self.stop_code is not None
+
+
+class Window:
+    """The pages and files that are in memory, by kind and the host under which the ledger keeps them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, str], set[int]] = defaultdict(set)
+
+    def held(self, kind: str, host: str) -> set[int]:
+        """A copy of what is held for a host."""
+        with self._lock:
+            return set(self._held.get((kind, host), ()))
+
+    def add(self, kind: str, host: str, key: int) -> None:
+        """Something was taken from the ledger."""
+        with self._lock:
+            self._held[kind, host].add(key)
+
+    def discard(self, kind: str, host: str, key: int) -> None:
+        """It has its ending in the ledger."""
+        with self._lock:
+            self._held[kind, host].discard(key)
+            if not self._held[kind, host]:
+                del self._held[kind, host]

@@ -1,0 +1,37 @@
+"""What a run tells while it goes on. The command line shows it, tests collect it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from scraper.model import Outcome
+
+log = logging.getLogger("scraper")
+
+
+class Events:
+    """Hears nothing and does nothing; whoever wants to know overrides. Called from any thread."""
+
+    def begun(self, run: str, *, continued: bool, dest: str) -> None:
+        """A run begins or is continued."""
+
+    def page_ended(self, url: str, ending: str, why: str) -> None:
+        """A page has its ending."""
+
+    def file_ended(self, outcome: Outcome) -> None:
+        """A file has its ending."""
+
+    def planned(self, path: str) -> None:
+        """A dry run would fetch a file under this name."""
+
+    def tick(self, open_count: int, flying: dict[int, Any]) -> None:
+        """Several times a second, from the main thread: what is open, and the files on their way."""
+
+    def done(self) -> None:
+        """Nothing more will come."""
+
+
+def printable(text: str) -> str:
+    """Text from outside as one line for a terminal or a log: what is not printable is escaped (R27)."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -1,0 +1,173 @@
+"""What a run works with, put together once: settings settled, doors opened.
+
+Past this point nobody reads a default, the environment or the job's text of `http:`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scraper import errors, secrets, urls
+from scraper.download.engine import Engine
+from scraper.fetch import Courier, wall_clock
+from scraper.files.parts import OutputFolder
+from scraper.job import template
+from scraper.job.loaded import Loaded
+from scraper.job.model import Job
+from scraper.model import State
+from scraper.net.hosts import LocalGate, Scheduler, policy_for
+from scraper.net.robots import Robots
+from scraper.net.session import USER_AGENT, Session
+from scraper.run.control import Window
+from scraper.run.events import Events
+from scraper.run.unbuilt import unbuilt
+from scraper.state.bodies import Bodies
+from scraper.state.ledger import Ledger
+from scraper.state.runs import Run
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is wanted.
+
+    Attributes:
+        dest: overrules the job's; state: where ledger and runs live, default `<dest>/.scraper`.
+        limit: items, or files where there are no items.
+        fresh: begin anew even where a run is open.
+        dry: read pages, name files, write nothing.
+        lists: whether lists of files may be read; only `get` does so yet.
+    """
+
+    dest: Path | None = None
+    state: Path | None = None
+    limit: int | None = None
+    fresh: bool = False
+    dry: bool = False
+    lists: bool = False
+    now: Callable[[], datetime] = wall_clock
+
+
+@dataclass
+class Kit:
+    """Everything the workers share."""
+
+    job: Job
+    folder: Path
+    run: Run
+    options: Options
+    ledger: Ledger
+    disk: OutputFolder
+    courier: Courier
+    engine: Engine
+    scheduler: Scheduler[Any]
+    robots: Robots
+    bodies: Bodies
+    events: Events
+    names: Mapping[str, Any]
+    state: State = field(default_factory=State)
+    window: Window = field(default_factory=Window)
+
+    def save(self, name: str, value: str) -> None:
+        """Keeps a value of the login; templates see its mark as `saved.<name>`."""
+        self.state.saved[name] = value
+        marks = {each: secrets.mark("saved", each) for each in self.state.saved}
+        self.names = {**self.names, "saved": template.Fields(marks, name="saved")}
+
+    @property
+    def records_path(self) -> str:
+        """The records file, below dest."""
+        return self.job.records.path
+
+    @property
+    def has_items(self) -> bool:
+        """Whether any rule of the job gives items."""
+        return any(rule.item for rule in self.job.rules.values())
+
+
+def dest_of(loaded: Loaded, job: Job, options: Options) -> Path:
+    """Where files go: the command line's, else the job's (relative to its file), else output/<name>."""
+    if options.dest is not None:
+        return options.dest
+    return loaded.folder / job.dest if job.dest is not None else Path("output") / job.name
+
+
+def settle(loaded: Loaded, *, lists: bool = False) -> tuple[Job, dict[str, str]]:
+    """The job with its settings rendered, and its secrets; refuses what is not built.
+
+    Raises:
+        JobError: a secret that is not set, a key whose work is not built yet.
+    """
+    missing = [loaded.mistake(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job, lists=lists)]
+    if missing:
+        raise errors.JobError(missing)
+    if not loaded.has_secrets:
+        return loaded.job, {}
+    from scraper.job.load import settle_secrets, settled
+
+    return settled(loaded), settle_secrets(loaded)
+
+
+def fingerprint(loaded: Loaded, limit: int | None, lists: Mapping[str, str]) -> str:
+    """By what an open run is recognised: start (a list by its content), rules, vars and limit (DESIGN 2)."""
+    start = [
+        {**entry, "list": lists[entry["list"]]} if isinstance(entry, dict) and "list" in entry else entry
+        for entry in loaded.data["start"]
+    ]
+    parts = [start, loaded.data.get("rules"), dict(loaded.variables), limit]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def home_origins(job: Job, names: Mapping[str, Any]) -> set[str]:
+    """The origins of the URLs written in start, login and http.origins, not of rows."""
+    texts = [getattr(step, step.verb) for step in job.login if step.form is None]
+    texts += [entry.url or "" for entry in (job.entry(at) for at in range(len(job.start)))]
+    found = {urls.origin(origin) for origin in job.http.origins}
+    for text in texts:
+        head = _head(text)
+        if any(name[0] in ("row", "row_index") for name in template.used_names(head)):
+            continue
+        url = str(template.render(head, names))
+        if urls.is_http(url):
+            found.add(urls.origin(url))
+    return found
+
+
+def _head(text: str) -> str:
+    """As much of a URL's template as tells its origin: up to the first slash of its path outside of `{{ }}`."""
+    depth, slashes = 0, 0
+    for at, char in enumerate(text):
+        depth += text.startswith("{{", at) - text.startswith("}}", at)
+        if depth == 0 and char == "/":
+            slashes += 1
+            if slashes == 3:
+                return text[: at + 1]
+    return text
+
+
+def session_for(job: Job, folder: Path, names: Mapping[str, Any], state: State, known: dict[str, str]) -> Session:
+    """The one Session of the run; `saved` marks are looked up in the login's state."""
+
+    def lookup(name: str) -> str:
+        kind, _, rest = name.partition(":")
+        return state.saved[rest] if kind == "saved" else known[name]
+
+    connections = job.files.jobs + 16
+    return Session(job.http, lookup, home_origins(job, names), folder, connections)
+
+
+def gate_for(job: Job) -> LocalGate:
+    """Politeness as the job says."""
+    return LocalGate(lambda host: policy_for(host, job.polite))
+
+
+def robots_for(job: Job) -> Robots:
+    """robots.txt as the job says, by the User-Agent it sends."""
+    headers = {name.lower(): value for name, value in job.http.headers.items()}
+    agent = headers.get("user-agent") or USER_AGENT
+    return Robots(str(agent), obey=job.polite.robots == "obey")

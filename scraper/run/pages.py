@@ -1,0 +1,158 @@
+"""Pages: what a page thread does with one: fetch, read by each rule that found it, write T1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from scraper import errors, secrets, urls
+from scraper.fetch import exchange, first_hop
+from scraper.job.model import Rule
+from scraper.model import Page, Reading, Request
+from scraper.net.redirect import Hop
+from scraper.page import reader
+from scraper.page.document import check_expect, open_page
+from scraper.run.work import Work, Worker
+from scraper.state.ledger import PageTask
+
+T = TypeVar("T")
+
+
+def page_work(task: PageTask) -> Work[PageTask]:
+    """A page that begins its way."""
+    hop = first_hop(task.request)
+    return Work(task, hop, hop, task.request.found, task.request.via_public)
+
+
+class PageWorker(Worker[PageTask]):
+    """Fetches and reads pages."""
+
+    kind = "page"
+
+    def attempt(self, work: Work[PageTask]) -> Page | Hop:
+        """One exchange; a page that misses its rule's `expect` is a failure that may be tried again."""
+        task = work.task
+        if task.request.method not in self.kit.courier.http.retry.methods and work.hop is work.start:
+            self.kit.ledger.mark_sent(task.id)
+        rules = [self._rule(request) for _, request in self.kit.ledger.open_reads(task.id)]
+        expected = {status for rule in rules if rule.expect for status in rule.expect.status or ()}
+        found = exchange(self.kit.courier, task.request, work.hop, tuple(expected))
+        if isinstance(found, Page):
+            work.again = True
+            for rule in rules:
+                self._expect(found, rule)
+            work.again = False
+        return found
+
+    def succeeded(self, work: Work[PageTask], result: Page) -> None:
+        """Reads the page and writes T1, then reads again what a nearer finding asks for."""
+        ending, why = self._commit(work, result)
+        self._discard(work)
+        self.kit.events.page_ended(result.url, ending, why)
+        self._reread()
+
+    def ended(self, work: Work[PageTask], error: errors.RequestError) -> None:
+        """Failed or skipped for good."""
+        status = error.status if isinstance(error, errors.StatusError) else None
+        self.kit.ledger.end_page(
+            work.task.id, error.ending, why=error.message, status=status, attempts=work.attempt,
+            seconds=self.seconds(work),
+        )  # fmt: skip
+        self._discard(work)
+        self.kit.events.page_ended(error.url, error.ending, error.message)
+
+    def _discard(self, work: Work[PageTask]) -> None:
+        self.kit.window.discard(self.kind, urls.host_key(work.task.request.url), work.task.id)
+
+    def _rule(self, request: Request) -> Rule:
+        return self.kit.job.rules[request.rule or ""]
+
+    def _expect(self, page: Page, rule: Rule) -> None:
+        if rule.expect is not None and rule.expect.has is not None:
+            document = open_page(page, rule.read, rule.parser)
+            check_expect(page, document, rule.expect, rule.language, self.kit.names)
+
+    # -- T1 --------------------------------------------------------------------------------------------
+
+    def _commit(self, work: Work[PageTask], page: Page) -> tuple[str, str]:
+        """One transaction: the page, and what each rule found on it. Gives its ending, and why."""
+        task, ledger = work.task, self.kit.ledger
+        self.kit.bodies.keep(task.id, page)
+        readings = [(read_id, request, self._read(page, request)) for read_id, request in ledger.open_reads(task.id)]
+        failed = next((found for _, _, found in readings if isinstance(found, errors.RequestError)), None)
+        ending, why = ("ok", "") if failed is None else (failed.ending, failed.message)
+        with ledger.db.transaction():
+            for read_id, request, found in readings:
+                if isinstance(found, Reading):
+                    ledger.commit_reading(read_id, request, self._limited(found), secrets.display(page.url))
+            ledger.end_page(
+                task.id, ending, why=why, status=page.status, attempts=work.attempt, seconds=self.seconds(work),
+                digest=hashlib.sha256(page.body).hexdigest(),
+            )  # fmt: skip
+            self._stop_at_limit()
+        return ending, why
+
+    def _read(self, page: Page, request: Request) -> Reading | errors.RequestError:
+        page = replace(page, request=request)
+        try:
+            reading = reader.read(
+                page, request.rule or "", self._rule(request), self.kit.names, self.kit.job.files, self.kit.job.rules,
+                records_name=self.kit.records_path, previous=request.before,
+            )  # fmt: skip
+        except errors.RequestError as error:
+            return error
+        return each_text(reading, self.kit.courier.conceal) if self.kit.courier.known else reading
+
+    def _reread(self) -> None:
+        while (claimed := self.kit.ledger.claim_reread()) is not None:
+            page_id, url = claimed
+            for read_id, request in self.kit.ledger.open_reads(page_id):
+                page = self.kit.bodies.load(page_id, request)
+                if page is None:
+                    self.kit.ledger.reopen_page(page_id)
+                    break
+                found = self._read(page, request)
+                if isinstance(found, Reading):
+                    self.kit.ledger.commit_reading(read_id, request, self._limited(found), url)
+                else:
+                    self.kit.ledger.end_page(page_id, found.ending, why=found.message, status=page.status)
+            self.kit.ledger.release_reread(page_id)
+
+    # -- --limit ---------------------------------------------------------------------------------------
+
+    def _limited(self, reading: Reading) -> Reading:
+        """As many items as the limit leaves room for, with their files; files where the job has no items."""
+        limit = self.kit.options.limit
+        if limit is None:
+            return reading
+        if not self.kit.has_items:
+            return replace(reading, downloads=reading.downloads[: max(0, limit - self.kit.ledger.files_met())])
+        items = reading.items[: max(0, limit - self.kit.ledger.items_met())]
+        kept = {(item.rule, item.key) for item in items}
+        downloads = [each for each in reading.downloads if each.item_key is None or (each.rule, each.item_key) in kept]
+        return replace(reading, items=items, downloads=tuple(downloads))
+
+    def _stop_at_limit(self) -> None:
+        limit = self.kit.options.limit
+        if limit is None:
+            return
+        met = self.kit.ledger.items_met() if self.kit.has_items else self.kit.ledger.files_met()
+        if met >= limit:
+            self.kit.ledger.end_all("page", "skipped:limit")
+
+
+def each_text(value: T, change: Callable[[str], str]) -> T:
+    """A copy of a value of the flow with every text in it changed."""
+    changed: Any = value
+    if isinstance(value, str):
+        changed = change(value)
+    elif isinstance(value, Mapping):
+        changed = {each_text(key, change): each_text(inner, change) for key, inner in value.items()}
+    elif isinstance(value, (list, tuple)):
+        changed = type(value)(each_text(inner, change) for inner in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        inner = {each.name: each_text(getattr(value, each.name), change) for each in fields(value)}
+        changed = type(value)(**inner)
+    return changed  # type: ignore[no-any-return]

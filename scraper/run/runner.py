@@ -1,0 +1,235 @@
+"""A run of a job: opened, fed, drained, told.
+
+    run(loaded, options, events) -> Summary
+
+The main thread feeds: it takes open pages and files from the ledger, a window for each
+host, and gives them to the scheduler; page threads and download threads take from
+there. A host that is slow or parked fills its own window and no other's. When nothing
+is open any more the run is closed: names settled, records and summary written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from scraper import errors, secrets
+from scraper.download.engine import Engine
+from scraper.errors import Exit
+from scraper.fetch import Courier
+from scraper.files.parts import OutputFolder
+from scraper.job import template
+from scraper.job.loaded import Loaded
+from scraper.model import State, Summary
+from scraper.net.hosts import Scheduler
+from scraper.records import jsonl
+from scraper.run import kit as kits
+from scraper.run import login, start
+from scraper.run.control import Control
+from scraper.run.events import Events
+from scraper.run.files import FileWorker, file_work
+from scraper.run.kit import Kit, Options
+from scraper.run.logfile import run_log
+from scraper.run.pages import PageWorker, page_work
+from scraper.run.work import Work, Worker
+from scraper.state import runs
+from scraper.state.bodies import Bodies
+from scraper.state.db import Database
+from scraper.state.ledger import Ledger
+from scraper.state.lock import hold
+from scraper.state.recovery import recover, settle_names
+
+log = logging.getLogger("scraper")
+PAGE_THREADS = 8
+WINDOW = 64
+"""Pages or files of one host that wait in memory."""
+TICK = 0.2
+STATE = ".scraper"
+
+
+def run(loaded: Loaded, options: Options, events: Events, control: Control | None = None) -> Summary:
+    """Runs a job to its end, or until a signal, a full disk or a bug stops it.
+
+    Raises:
+        JobError: a secret that is not set, a key that is not built yet.
+        BusyError: another run holds the output folder.
+        LedgerError: the ledger cannot be used.
+    """
+    job, known = kits.settle(loaded, lists=options.lists)
+    dest = kits.dest_of(loaded, job, options)
+    with hold(dest, dry=options.dry) as scratch:
+        state = options.state or (scratch if options.dry else dest) / STATE
+        return Runner(loaded, job, known, dest, state, options, events, control or Control()).run()
+
+
+class Runner:
+    """One process's work on one run."""
+
+    def __init__(
+        self, loaded: Loaded, job: Any, known: dict[str, str], dest: Path, state: Path, options: Options,
+        events: Events, control: Control,
+    ) -> None:  # fmt: skip
+        self._loaded = loaded
+        self._options = options
+        self._events = events
+        self._control = control
+        self._state = state
+        self._began = time.monotonic()
+        state.mkdir(parents=True, exist_ok=True)
+        self._db = Database(state / "ledger.db")
+        self._disk = OutputFolder(dest, create=not options.dry)
+        ledger = Ledger(self._db, self._disk.look, job.files.existing)
+        recover(ledger, self._disk)
+        self.kit = self._kit(job, known, ledger)
+
+    def _kit(self, job: Any, known: dict[str, str], ledger: Ledger) -> Kit:
+        loaded, options = self._loaded, self._options
+        print_ = kits.fingerprint(loaded, options.limit, start.list_digests(job, loaded.folder))
+        run_ = runs.open_run(self._db, job.name, print_, now=options.now(), limit=options.limit, fresh=options.fresh)
+        ledger.begin(run_.id)
+        state = State()
+        names = template.base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
+        session = kits.session_for(job, loaded.folder, names, state, known)
+        courier = Courier(session, job.http, known, now=options.now)
+        engine = Engine(courier, self._disk, ledger, job.files.existing, job.records.path)
+        scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login"))
+        again = any(rule.follow for rule in job.rules.values())
+        bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
+        return Kit(
+            job, loaded.folder, run_, options, ledger, self._disk, courier, engine, scheduler,
+            kits.robots_for(job), bodies, self._events, names, state,
+        )  # fmt: skip
+
+    def run(self) -> Summary:
+        """The whole of it."""
+        kit = self.kit
+        folder = self._state / "runs" / kit.run.id
+        folder.mkdir(parents=True, exist_ok=True)
+        with run_log(folder / "log.jsonl"):
+            self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
+            try:
+                if login.log_in(kit, self._control):
+                    self._work()
+                return self._close(folder)
+            finally:
+                self._events.done()
+                self._db.close()
+                self._disk.close()
+
+    # -- feeding ---------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        threads = self._threads()
+        for thread in threads:
+            thread.start()
+        try:
+            self._seed()
+            while not self._control.stopping and self.kit.ledger.open_count:
+                self._control.changed.clear()
+                self._feed("page")
+                self._plan() if self._options.dry else self._feed("file")
+                self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
+                self._control.changed.wait(TICK)
+                self.kit.ledger.flush()
+        finally:
+            self.kit.scheduler.close()
+            self._join(threads)
+
+    def _threads(self) -> list[threading.Thread]:
+        pages = 1 if self._options.limit is not None else PAGE_THREADS
+        files = 0 if self._options.dry else self.kit.job.files.jobs
+        workers: list[Worker[Any]] = [PageWorker(self.kit, self._control) for _ in range(pages)]
+        workers += [FileWorker(self.kit, self._control) for _ in range(files)]
+        return [
+            threading.Thread(target=worker.loop, name=f"{worker.kind}-{at}", daemon=True)
+            for at, worker in enumerate(workers)
+        ]
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        """Waits for what is in flight; a second signal ends the process in the meantime."""
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(TICK / 4)
+            self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
+
+    def _seed(self) -> None:
+        """Queues what the start entries say, each entry once a run."""
+        for at in range(len(self.kit.job.start)):
+            position, whole = self.kit.ledger.rows_done(at)
+            if not whole and not self._control.stopping:
+                start.queue_entry(self.kit, at, position, self._control)
+
+    def _feed(self, kind: str) -> None:
+        """Fills the window of each host that has more open than it holds."""
+        limited = kind == "page" and self._options.limit is not None
+        room = 1 if limited else WINDOW
+        for host, count in self.kit.ledger.pending_hosts(kind):
+            held = self.kit.window.held(kind, host)
+            if len(held) <= room // 2 and count > len(held):
+                self._take(kind, host, room - len(held), held, in_order=limited)
+
+    def _take(self, kind: str, host: str, room: int, held: set[int], *, in_order: bool) -> None:
+        ledger = self.kit.ledger
+        works: list[Work[Any]]
+        if kind == "page":
+            works = [page_work(task) for task in ledger.next_pages(host, room, held, in_order=in_order)]
+        else:
+            works = [file_work(task) for task in ledger.next_files(host, room, held)]
+        for work in works:
+            self.kit.window.add(kind, host, work.task.id)
+            self.kit.scheduler.put(kind, host, work)
+
+    def _plan(self) -> None:
+        """A dry run tells the files and fetches none."""
+        if not self.kit.ledger.pending["page"]:
+            for path in self.kit.ledger.open_paths():
+                self._events.planned(path)
+            self.kit.ledger.end_all("file", "skipped:dry run")
+
+    # -- the end ---------------------------------------------------------------------------------------
+
+    def _close(self, folder: Path) -> Summary:
+        kit, error = self.kit, self._control.error
+        if error is not None and not isinstance(error, errors.DiskError):
+            raise error
+        kit.ledger.flush()
+        closed = not kit.ledger.open_count and not self._control.stopping
+        if closed and not self._options.dry:
+            settle_names(kit.ledger, self._disk)
+            kit.bodies.clear()
+        summary = runs.summary(self._db, kit.job.name, kit.run.id)
+        complete = closed and self._options.limit is None and not self._options.dry and not summary.failed
+        if complete:
+            kit.ledger.mark_gone()
+        code = self._exit_code(summary.failed, error)
+        runs.note_end(
+            self._db, kit.run.id, now=self._options.now(), exit_code=code, closed=closed, complete=complete,
+            seconds=time.monotonic() - self._began,
+        )  # fmt: skip
+        summary = runs.summary(self._db, kit.job.name, kit.run.id)
+        summary.exit_code = code
+        if not self._options.dry:
+            self._write(folder, summary)
+        return summary
+
+    def _exit_code(self, failed: bool, error: BaseException | None) -> int:
+        """Several at once: 130 and 143, then 5, then 4 (DESIGN 2)."""
+        if self._control.stop_code is not None:
+            return self._control.stop_code
+        if error is not None:
+            return Exit.LIMIT
+        return Exit.FAILURES if failed else Exit.DONE
+
+    def _write(self, folder: Path, summary: Summary) -> None:
+        kit = self.kit
+        if kit.has_items:
+            records = kit.ledger.records(kit.job.records.gone == "keep")
+            self._disk.write_whole(kit.records_path, jsonl.lines(records))
+        text = secrets.display(json.dumps(summary.as_dict(), ensure_ascii=False, indent=1))
+        part = folder / "summary.json.part"
+        part.write_text(text + "\n", "utf-8")
+        part.replace(folder / "summary.json")

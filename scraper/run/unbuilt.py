@@ -1,0 +1,71 @@
+"""Keys that are validated but whose work is not built yet: `run` refuses them, by name.
+
+Silence would be worse: a job that says `expect: {items: ">= 20"}` must not end with 0
+because nobody looked. Each row is a path and what it asks for; a row goes when its work comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scraper.job.model import FollowForm, Job, NextCursor, NextForm, NextLink, NextOffset, Rule
+from scraper.job.parts import StartEntry
+
+Where = tuple[str | int, ...]
+
+
+def unbuilt(job: Job, *, lists: bool = False) -> Iterator[tuple[Where, str]]:
+    """The place and the name of each thing the job asks for that this version cannot do; `lists`: `get` reads one."""
+    if job.polite.rate is not None:
+        yield ("polite", "rate"), "polite.rate"
+    if isinstance(job.http.proxies, tuple):
+        yield ("http", "proxies"), "a list of proxies"
+    for at, step in enumerate(job.login):
+        if step.form is not None:
+            yield ("login", at, "form"), "login by `form:`"
+    for at in range(0 if lists else len(job.start)):
+        yield from _start(("start", at), job.entry(at))
+    for name, rule in job.rules.items():
+        yield from _rule(("rules", name), rule)
+    yield from _settings(job)
+
+
+def _start(where: Where, entry: StartEntry) -> Iterator[tuple[Where, str]]:
+    for source in ("list", "for", "sitemap", "feed"):
+        if entry.source(source) is not None:
+            yield (*where, source), f"`{source}:` as a source"
+    if entry.as_ is not None:
+        yield (*where, "as"), "`as: files`"
+
+
+def _rule(where: Where, rule: Rule) -> Iterator[tuple[Where, str]]:
+    if rule.read not in ("html", "json"):
+        yield (*where, "read"), f"`read: {rule.read}`"
+    if rule.parser != "lxml":
+        yield (*where, "parser"), f"`parser: {rule.parser}`"
+    for name, follow in rule.follow.items():
+        if isinstance(follow, FollowForm):
+            yield (*where, "follow", name, "form"), "`form:` in follow"
+    for kind, name in _NEXT:
+        if isinstance(rule.next, kind):
+            yield (*where, "next", name), f"`next` by `{name}:`"
+    for at, spec in enumerate(rule.file_specs):
+        if spec.accept is not None:
+            yield (*where, "files", at, "accept"), "`accept` of files"
+
+
+_NEXT = ((NextOffset, "offset"), (NextCursor, "cursor"), (NextLink, "link"), (NextForm, "form"))
+
+
+def _settings(job: Job) -> Iterator[tuple[Where, str]]:
+    for name in ("accept", "segments"):
+        if name in job.files.model_fields_set:
+            yield ("files", name), f"files.{name}"
+    if job.files.transport == "curl":
+        yield ("files", "transport"), "files.transport: curl"
+    if job.records.path.endswith(".csv"):
+        yield ("records",), "records as .csv"
+    if job.expect.model_fields_set:
+        yield ("expect",), "`expect` of a run"
+    if job.on_finish:
+        yield ("on_finish",), "on_finish"

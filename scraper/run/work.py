@@ -1,0 +1,169 @@
+"""One piece of work on its way: taken, tried, put back, ended. What pages and files have in common.
+
+A worker takes what its host allows, makes one exchange, and puts back what is not
+finished: a redirect to its new host, a failure that may be tried again to wait there.
+It never sleeps.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from scraper import errors, secrets, urls
+from scraper.fetch import exchange, first_hop
+from scraper.model import Page, Request
+from scraper.net import retry, wire
+from scraper.net.redirect import Hop
+from scraper.net.robots import REDIRECTS
+from scraper.run.control import Control
+from scraper.run.kit import Kit
+
+log = logging.getLogger("scraper")
+T = TypeVar("T")
+ROBOTS_PAUSE = 0.05
+
+
+@dataclass(slots=True)
+class Work(Generic[T]):
+    """A page or a file on its way.
+
+    Attributes:
+        found, via_public: whether a page gave its URL, and whether that page was public.
+        again: whether the failure at hand may be tried again whatever its class.
+    """
+
+    task: T
+    start: Hop
+    hop: Hop
+    found: bool
+    via_public: bool
+    attempt: int = 1
+    began: float = 0.0
+    again: bool = False
+
+    @property
+    def host(self) -> str:
+        """The host it waits for."""
+        return urls.host_key(self.hop.url)
+
+
+class PutBackError(Exception):
+    """The work went back to the scheduler; nothing has ended."""
+
+
+class Worker(Generic[T]):
+    """A loop over one kind of work; subclasses say what an attempt is and how it ends."""
+
+    kind = ""
+
+    def __init__(self, kit: Kit, control: Control) -> None:
+        self.kit = kit
+        self.control = control
+
+    def loop(self) -> None:
+        """Works until the scheduler is closed. Whatever is no outcome stops the run."""
+        try:
+            while (taken := self.kit.scheduler.take(self.kind)) is not None:
+                host, work = taken
+                try:
+                    self._serve(work)
+                finally:
+                    self.kit.scheduler.release(self.kind, host)
+                    self.control.changed.set()
+        except BaseException as error:  # handed to the main thread, which raises it
+            self.control.fail(error)
+
+    def attempt(self, work: Work[T]) -> Any:
+        """One exchange; a Hop is put back, anything else ends the work."""
+        raise NotImplementedError
+
+    def succeeded(self, work: Work[T], result: Any) -> None:
+        """The work has its result."""
+        raise NotImplementedError
+
+    def ended(self, work: Work[T], error: errors.RequestError) -> None:
+        """The work failed, or is skipped, for good."""
+        raise NotImplementedError
+
+    def _serve(self, work: Work[T]) -> None:
+        clock = self.kit.courier.clock
+        work.began = work.began or clock()
+        work.again = False
+        try:
+            self._admit(work)
+            result = self.attempt(work)
+        except PutBackError:
+            return
+        except errors.RequestError as error:
+            self._failed(work, error)
+            return
+        if isinstance(result, Hop):
+            work.hop = result
+            self.kit.scheduler.put(self.kind, work.host, work)
+        else:
+            self.succeeded(work, result)
+
+    def seconds(self, work: Work[T]) -> float:
+        """How long the work has taken so far."""
+        return self.kit.courier.clock() - work.began
+
+    def _failed(self, work: Work[T], error: errors.RequestError) -> None:
+        if isinstance(error, errors.SkippedError):
+            self.ended(work, error)
+            return
+        attempt = retry.Attempt(work.attempt, work.hop.method, error, work.again)
+        decision = retry.decide_retry(attempt, self.kit.courier.http.retry)
+        if isinstance(decision, retry.GiveUp):
+            if decision.park:
+                self.kit.scheduler.park(work.host, decision.park)
+            self.ended(work, decision.error)
+            return
+        log.info("%s: %s; attempt %d in %.1f s", error.url, error.message, work.attempt + 1, decision.seconds)
+        if decision.park:
+            self.kit.scheduler.park(work.host, decision.seconds)
+        work.attempt += 1
+        work.hop = work.start
+        self.kit.scheduler.put(self.kind, work.host, work, decision.seconds)
+
+    # -- whether a link may be asked at all ------------------------------------------------------------
+
+    def _admit(self, work: Work[T]) -> None:
+        url = work.hop.url
+        if work.via_public and work.hop.count == 0 and wire.leads_inside(url):
+            shown = secrets.display(url)
+            raise errors.SkippedError(shown, "private", "a public page links this private address")
+        if not work.found:
+            return
+        allowed = self.kit.robots.verdict(url)
+        if allowed is None:
+            self._learn_robots(work)
+        if allowed is False:
+            raise errors.SkippedError(secrets.display(url), "robots", "robots.txt does not allow it")
+
+    def _learn_robots(self, work: Work[T]) -> None:
+        """Reads the robots.txt of the work's host in the slot it holds, and puts the work back behind it."""
+        url = self.kit.robots.begin(work.hop.url)
+        if url is not None:
+            self.kit.robots.learn(work.hop.url, self._robots_txt(url))
+        self.kit.scheduler.put(self.kind, work.host, work, 0.0 if url else ROBOTS_PAUSE)
+        raise PutBackError
+
+    def _robots_txt(self, url: str) -> str | bool:
+        request = Request("GET", url)
+        hop = first_hop(request)
+        try:
+            for _ in range(REDIRECTS + 1):
+                found = exchange(self.kit.courier, request, hop)
+                if isinstance(found, Page):
+                    return found.body.decode("utf-8", "replace")
+                hop = replace(found)
+        except errors.StatusError as error:
+            return 400 <= error.status < 500 and error.status != 429
+        except (errors.DnsError, errors.ConnectError):
+            return True  # the link itself will tell what is wrong
+        except errors.RequestError as error:
+            log.warning("%s: %s; nothing of this host that pages link is fetched", url, error.message)
+            return False
+        return True

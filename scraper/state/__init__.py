@@ -1,0 +1,1 @@
+"""The ledger: what happened, and what is still to be done."""

@@ -1,0 +1,63 @@
+"""What every book of the ledger stands on: the database, the run, what is still open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from scraper.model import Outcome, Stood
+from scraper.state.db import Database
+
+Look = Callable[[str], Stood | None]
+
+_OPEN = {
+    "page": "SELECT host, count(*) AS n FROM pages WHERE run = ? AND state = 0 GROUP BY host",
+    "file": "SELECT host, count(*) AS n FROM files WHERE run = ? AND state = 0 GROUP BY host",
+}
+
+
+class Book:
+    """A part of the ledger.
+
+    Args:
+        look: what stands on the disk under a path below dest.
+        existing: `files.existing` of the job.
+
+    Attributes:
+        run: the run that is worked on.
+        pending: how many pages and files have no ending, by kind and host.
+    """
+
+    def __init__(self, db: Database, look: Look, existing: str = "skip") -> None:
+        self.db = db
+        self.run = ""
+        self.pending: dict[str, Counter[str]] = {kind: Counter() for kind in _OPEN}
+        self._look = look
+        self._existing = existing
+        self._outcomes: list[tuple[int, Outcome]] = []
+        self._claimed: set[int] = set()
+
+    def begin(self, run: str) -> None:
+        """Works on this run from now on."""
+        self.run = run
+        for kind, query in _OPEN.items():
+            self.pending[kind] = Counter({row["host"]: row["n"] for row in self.db.rows(query, run)})
+
+    @property
+    def open_count(self) -> int:
+        """How many pages and files have no ending yet."""
+        with self.db.transaction():
+            return sum(sum(each.values()) for each in self.pending.values())
+
+    def pending_hosts(self, kind: str) -> list[tuple[str, int]]:
+        """The hosts that have open pages or files, and how many."""
+        with self.db.transaction():
+            return list(self.pending[kind].items())
+
+    def _more(self, kind: str, host: str) -> None:
+        self.pending[kind][host] += 1
+
+    def _less(self, kind: str, host: str) -> None:
+        self.pending[kind][host] -= 1
+        if self.pending[kind][host] <= 0:
+            del self.pending[kind][host]

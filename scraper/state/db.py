@@ -1,0 +1,124 @@
+"""The SQLite file below the ledger. Owns sqlite3.
+
+One connection, one lock, so one writer: whoever holds `transaction()` has the
+ledger for itself. WAL with synchronous=NORMAL: a killed process loses nothing that
+was committed; a power cut may lose the last commits, never the file's integrity
+(sqlite.org/wal.html, section 2 and pragma synchronous).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from scraper.errors import DiskError, LedgerError
+from scraper.state import schema
+
+Row = sqlite3.Row
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+
+
+class Database:
+    """The open file.
+
+    Raises:
+        LedgerError: the file is of a later version, or no ledger.
+        DiskError: it cannot be written.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._path = path
+        with _told(path):
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            self._connection.row_factory = sqlite3.Row
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = NORMAL",
+                "foreign_keys = OFF",
+                "cache_size = -16000",
+            ):
+                self._connection.execute(f"PRAGMA {pragma}")
+            self._migrate()
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > schema.VERSION:
+            raise LedgerError(f"{self._path}: written by a later version of scraper (ledger {version})")
+        for number, step in enumerate(schema.MIGRATIONS[version:], version + 1):
+            self._connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """All or nothing; one inside another is part of it."""
+        with self._lock, _told(self._path):
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield self
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT")
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """One statement."""
+        with self._lock, _told(self._path):
+            return self._connection.execute(sql, values)
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """One statement for many rows."""
+        with self._lock, _told(self._path):
+            self._connection.executemany(sql, rows)
+
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        """All rows of a query."""
+        with self._lock, _told(self._path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: Any) -> Row | None:
+        """The first row of a query, or None."""
+        with self._lock, _told(self._path):
+            found: Row | None = self._connection.execute(sql, values).fetchone()
+            return found
+
+    def value(self, sql: str, *values: Any) -> Any:
+        """The first value of the first row, or None."""
+        found = self.row(sql, *values)
+        return None if found is None else found[0]
+
+    def stream(self, sql: str, *values: Any, size: int = 500) -> Iterator[Row]:
+        """The rows of a query a batch at a time; the ledger must not change meanwhile."""
+        cursor = self.execute(sql, *values)
+        while batch := cursor.fetchmany(size):
+            yield from batch
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._connection.close()
+
+
+@contextlib.contextmanager
+def _told(path: Path | str) -> Iterator[None]:
+    """A full disk stops the run, a damaged file is told; any other error of SQLite is a bug."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if (error.sqlite_errorcode & 0xFF) in _FULL:
+            raise DiskError(f"{path}: {error}") from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise LedgerError(f"{path}: {error}; move it away and run again: files that are there stay") from error
+        raise

@@ -1,0 +1,77 @@
+"""Items and what failed of them in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scraper import secrets
+from scraper.model import Download, Failure, Item, Reading
+from scraper.state import codec
+from scraper.state.book import Book
+from scraper.state.db import Row
+
+
+class ItemBook(Book):
+    """Items."""
+
+    def _put_item(self, item: Item, read_id: int, downloads: list[Download]) -> None:
+        rank, fields = codec.encode_rank(item.place), secrets.display(codec.dump_record(dict(item.fields)))
+        key = secrets.display(item.key)
+        known = self.db.row("SELECT * FROM items WHERE rule = ? AND key = ?", item.rule, key)
+        if known is not None and not self._wins(known, rank, read_id):
+            return
+        before = None if known is None else known["before"] if known["last_run"] == self.run else known["fields"]
+        first = self.run if known is None else known["first_run"]
+        self.db.execute(
+            "INSERT INTO items (rule, key, fields, before, url, place, rank, read, first_run, last_run)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rule, key) DO UPDATE SET fields = excluded.fields,"
+            " before = excluded.before, url = excluded.url, place = excluded.place, rank = excluded.rank,"
+            " read = excluded.read, last_run = excluded.last_run, gone_run = NULL",
+            item.rule, key, fields, before, secrets.display(item.url), codec.encode_place(item.place), rank, read_id,
+            first, self.run,
+        )  # fmt: skip
+        self.db.execute("DELETE FROM item_files WHERE rule = ? AND item_key = ?", item.rule, key)
+        self.db.many(
+            "INSERT OR IGNORE INTO item_files (rule, item_key, position, file_key) VALUES (?, ?, ?, ?)",
+            [(item.rule, key, at, each.key) for at, each in enumerate(downloads)],
+        )
+
+    def _wins(self, known: Row, rank: bytes, read_id: int) -> bool:
+        return bool(known["last_run"] != self.run or rank < known["rank"] or known["read"] == read_id)
+
+    def _forget_items(self, read_id: int, reading: Reading) -> None:
+        """Items that an earlier reading of the same page gave, and this one does not."""
+        keys = {(item.rule, item.key) for item in reading.items}
+        for row in self.db.rows("SELECT id, rule, key FROM items WHERE read = ? AND first_run = ?", read_id, self.run):
+            if (row["rule"], row["key"]) not in keys:
+                self.db.execute("DELETE FROM items WHERE id = ?", row["id"])
+                self.db.execute("DELETE FROM item_files WHERE rule = ? AND item_key = ?", row["rule"], row["key"])
+
+    def add_failure(self, failure: Failure, read_id: int | None = None, kind: str = "item") -> None:
+        """Something on a page failed while the page itself did not."""
+        self.db.execute(
+            "INSERT INTO failures (run, read, kind, url, class, message) VALUES (?, ?, ?, ?, ?, ?)",
+            self.run, read_id, kind, secrets.display(failure.url), failure.name, secrets.display(failure.message),
+        )  # fmt: skip
+
+    def items_met(self) -> int:
+        """Items of this run so far."""
+        return int(self.db.value("SELECT count(*) FROM items WHERE last_run = ?", self.run))
+
+    def mark_gone(self) -> None:
+        """Items that this complete run did not meet are gone."""
+        self.db.execute("UPDATE items SET gone_run = ? WHERE last_run <> ? AND gone_run IS NULL", self.run, self.run)
+
+    def records(self, keep_gone: bool) -> Iterator[tuple[Row, list[str]]]:
+        """Every known item in record order with the paths of its files that stand there."""
+        for row in self.db.stream(
+            "SELECT rule, key, fields, url FROM items WHERE ? OR gone_run IS NULL ORDER BY place, rule",
+            keep_gone,
+        ):
+            paths = self.db.rows(
+                "SELECT n.path FROM item_files i JOIN file_keys k ON k.key = i.file_key"
+                " JOIN names n ON n.key = k.key AND n.template = k.template"
+                " WHERE i.rule = ? AND i.item_key = ? AND n.complete ORDER BY i.position",
+                row["rule"], row["key"],
+            )  # fmt: skip
+            yield row, [each["path"] for each in paths if self._look(each["path"]) is not None]

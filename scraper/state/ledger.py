@@ -1,0 +1,66 @@
+"""The ledger: what was found, what is still to be done, how everything ended.
+
+It is the truth of a run; memory holds only a window of it. The protocol (DESIGN 4.2):
+
+    T1   commit_reading  one transaction: the page is done, with its items, links and
+                         files, the names reserved for them and what stood there
+    T1b  complete_name   the response told the extension: the whole name, what stood there
+    T2   note_part       before a rename onto something: the part's inode
+    T3   finish          how a file ended, in batches
+"""
+
+from __future__ import annotations
+
+from scraper.model import Download, Item, Reading, Request
+from scraper.state import codec
+from scraper.state.files import FileBook, FileTask
+from scraper.state.items import ItemBook
+from scraper.state.pages import PageBook, PageTask
+
+__all__ = ["FileTask", "Ledger", "PageTask"]
+
+_DROP = {
+    "page": "UPDATE pages SET state = 1, ending = ? WHERE run = ? AND state = 0",
+    "file": "UPDATE files SET state = 1, ending = ? WHERE run = ? AND state = 0",
+}
+
+
+class Ledger(PageBook, ItemBook, FileBook):
+    """The ledger of one output folder, for one run at a time."""
+
+    def commit_reading(self, read_id: int, request: Request, reading: Reading, url: str) -> None:
+        """T1 for one rule: items, links and files of a page, with the names that are reserved for the files."""
+        with self.db.transaction():
+            self.flush()
+            self.db.execute("DELETE FROM failures WHERE run = ? AND read = ?", self.run, read_id)
+            self._forget_items(read_id, reading)
+            for item in reading.items:
+                self._put_item(item, read_id, [each for each in reading.downloads if _is_of(each, item)])
+            for download in reading.downloads:
+                self.add_download(download)
+            self.add_requests(reading.requests, url)
+            for skipped, why in reading.skipped:
+                self.add_ended(skipped, f"skipped:{why}", "", url)
+            for failure in reading.failures:
+                self.add_failure(failure, read_id)
+            # A nearer finding may have come in while this one was read: then it is read once more.
+            self.db.execute(
+                "UPDATE reads SET state = 1 WHERE id = ? AND rank = ?",
+                read_id, codec.encode_rank((*request.place, request.n)),
+            )  # fmt: skip
+
+    def end_all(self, kind: str, ending: str) -> None:
+        """Everything of a kind that is still open ends like this (`--limit` was reached)."""
+        with self.db.transaction():
+            self.flush()
+            if kind == "page":
+                self.db.execute(
+                    "UPDATE reads SET state = 1 WHERE state = 0 AND page IN (SELECT id FROM pages WHERE run = ?)",
+                    self.run,
+                )
+            self.db.execute(_DROP[kind], ending, self.run)
+            self.pending[kind].clear()
+
+
+def _is_of(download: Download, item: Item) -> bool:
+    return download.rule == item.rule and download.item_key == item.key

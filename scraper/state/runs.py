@@ -1,0 +1,114 @@
+"""Runs: which one is continued, how one ends, and what it came to.
+
+A run is open until every page and file in it has an ending. The same job (start,
+rules, vars, limit: its fingerprint) continues an open one; any other begins anew,
+and what the open one had left is dropped.
+"""
+
+from __future__ import annotations
+
+import secrets as random_names
+from dataclasses import dataclass
+from datetime import datetime
+
+from scraper.model import FileCounts, ItemCounts, PageCounts, Summary
+from scraper.state.db import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that is under way; `date` is its start, `last_run` the start of the last complete one."""
+
+    id: str
+    date: datetime
+    last_run: datetime | None
+    continued: bool
+
+
+def open_run(
+    db: Database, job: str, fingerprint: str, *, now: datetime, limit: int | None = None, fresh: bool = False
+) -> Run:
+    """Continues the open run of this fingerprint, or begins one."""
+    with db.transaction():
+        newest = db.row("SELECT * FROM runs WHERE job = ? AND open ORDER BY rowid DESC LIMIT 1", job)
+        if newest is not None and newest["fingerprint"] == fingerprint and not fresh:
+            return Run(newest["run"], datetime.fromisoformat(newest["started"]), _last_complete(db), True)
+        _drop_open(db)
+        run = f"{now:%Y%m%dT%H%M%SZ}-{random_names.token_hex(2)}"
+        db.execute(
+            "INSERT INTO runs (run, job, started, fingerprint, item_limit) VALUES (?, ?, ?, ?, ?)",
+            run, job, now.isoformat(), fingerprint, limit,
+        )  # fmt: skip
+        return Run(run, now, _last_complete(db), False)
+
+
+def _last_complete(db: Database) -> datetime | None:
+    found = db.value("SELECT max(started) FROM runs WHERE complete")
+    return None if found is None else datetime.fromisoformat(found)
+
+
+def _drop_open(db: Database) -> None:
+    """What open runs had left is not taken up any more; what they recorded stays."""
+    db.execute("UPDATE pages SET state = 2 WHERE state = 0 AND run IN (SELECT run FROM runs WHERE open)")
+    db.execute("UPDATE files SET state = 2 WHERE state = 0 AND run IN (SELECT run FROM runs WHERE open)")
+    db.execute("UPDATE runs SET open = 0 WHERE open")
+
+
+def note_end(
+    db: Database, run: str, *, now: datetime, exit_code: int, closed: bool, complete: bool, seconds: float
+) -> None:
+    """How a process that worked on the run ended; `closed`: everything in it has an ending."""
+    db.execute(
+        "UPDATE runs SET ended = ?, exit_code = ?, open = ?, complete = ?, seconds = seconds + ? WHERE run = ?",
+        now.isoformat() if closed else None, exit_code, not closed, complete, seconds, run,
+    )  # fmt: skip
+
+
+def summary(db: Database, job: str, run: str) -> Summary:
+    """The counts of the whole run, from the ledger."""
+    told = Summary(job, run)
+    told.pages = PageCounts(**_kinds(db, "pages", run, ("ok", "unchanged", "skipped", "failed")))
+    told.files = FileCounts(**_kinds(db, "files", run, ("saved", "unchanged", "skipped", "failed")))
+    told.items = _items(db, run)
+    told.bytes = db.value("SELECT coalesce(sum(bytes), 0) FROM files WHERE run = ? AND ending = 'saved'", run)
+    told.seconds = db.value("SELECT seconds FROM runs WHERE run = ?", run) or 0.0
+    told.failures = [
+        {"url": row["url"], "class": row["class"], "message": row["message"] or ""} for row in failures(db, run)
+    ]
+    return told
+
+
+_KINDS = {
+    "pages": "SELECT ending, count(*) AS n FROM pages WHERE run = ? AND state = 1 GROUP BY ending",
+    "files": "SELECT ending, count(*) AS n FROM files WHERE run = ? AND state = 1 GROUP BY ending",
+}
+
+
+def _kinds(db: Database, table: str, run: str, kinds: tuple[str, ...]) -> dict[str, int]:
+    counts = dict.fromkeys(kinds, 0)
+    for row in db.rows(_KINDS[table], run):
+        counts[row["ending"].partition(":")[0]] += row["n"]
+    return counts
+
+
+def _items(db: Database, run: str) -> ItemCounts:
+    row = db.row(
+        "SELECT count(*) AS total, count(*) FILTER (WHERE first_run = ?1) AS new,"
+        " count(*) FILTER (WHERE first_run <> ?1 AND before IS NOT fields) AS changed"
+        " FROM items WHERE last_run = ?1",
+        run,
+    )
+    assert row is not None, "an aggregate gives a row"
+    gone = db.value("SELECT count(*) FROM items WHERE gone_run = ?", run)
+    failed = db.value("SELECT count(*) FROM failures WHERE run = ? AND kind = 'item'", run)
+    return ItemCounts(row["total"], row["new"], row["changed"], gone, failed)
+
+
+def failures(db: Database, run: str, limit: int = 20) -> list[Row]:
+    """The first failures of a run: pages, then items, then files."""
+    return db.rows(
+        "SELECT url, substr(ending, 8) AS class, why AS message FROM pages WHERE run = ?1 AND ending GLOB 'failed:*'"
+        " UNION ALL SELECT url, class, message FROM failures WHERE run = ?1"
+        " UNION ALL SELECT url, substr(ending, 8), why FROM files WHERE run = ?1 AND ending GLOB 'failed:*' LIMIT ?2",
+        run, limit,
+    )  # fmt: skip

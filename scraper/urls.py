@@ -1,0 +1,195 @@
+"""URLs: joined, compared, and judged. Pure; the names are those of RFC 3986.
+
+Two URLs are the same page if `canonical` gives the same text: scheme and host in
+lower case, default port, fragment and dot segments gone, percent-encoding of
+unreserved characters undone (RFC 3986 section 6.2.2). The query stays as it is:
+servers may tell `a=1&b=2` from `b=2&a=1`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+_PORTS = {"http": 80, "https": 443}
+_BLANKS = "\t\n\r"
+# RFC 3986 section 2.2 and 2.3, and "%": what stands in a URL stays, all else is percent-encoded as UTF-8.
+_KEEP = "!#$%&'()*+,/:;=?@[]~-._"
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def join(base: str, link: str) -> str:
+    """The absolute URL of a link as browsers make it: blanks stripped, tabs and newlines removed.
+
+    Returns "" for what is no URL at all.
+    """
+    link = link.strip(" \t\n\f\r").translate({ord(blank): None for blank in _BLANKS})
+    try:
+        return fixed(urljoin(base, link))
+    except ValueError:
+        return ""
+
+
+def fixed(url: str) -> str:
+    """The URL with everything that may not stand in one percent-encoded, and its host in ASCII (IDNA)."""
+    parts = urlsplit(url.strip())
+    netloc = _ascii_host(parts.netloc)
+    path, query, fragment = (
+        quote(_LONE_PERCENT.sub("%25", part), safe=_KEEP) for part in (parts.path, parts.query, parts.fragment)
+    )
+    return urlunsplit((parts.scheme.lower(), netloc, path, query, fragment))
+
+
+def _ascii_host(netloc: str) -> str:
+    if netloc.isascii():
+        return netloc
+    userinfo, at, rest = netloc.rpartition("@")
+    host, colon, port = rest.partition(":")
+    try:
+        return userinfo + at + host.encode("idna").decode("ascii") + colon + port
+    except UnicodeError:
+        return userinfo + at + quote(host) + colon + port
+
+
+def canonical(url: str) -> str:
+    """The form by which two URLs are the same page."""
+    parts = urlsplit(fixed(url))
+    path = _unreserved(_without_dots(parts.path)) or "/"
+    netloc = host_key(url).removesuffix(f":{_PORTS.get(parts.scheme)}")
+    return urlunsplit((parts.scheme, netloc, path, _unreserved(parts.query), ""))
+
+
+def _unreserved(text: str) -> str:
+    def undo(found: re.Match[str]) -> str:
+        char = chr(int(found[1], 16))
+        return char if char in _UNRESERVED else found[0].upper()
+
+    return _ESCAPE.sub(undo, text)
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986 section 5.2.4."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for at, segment in enumerate(segments):
+        plain = segment.lower().replace("%2e", ".")
+        if plain == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif plain != ".":
+            kept.append(segment)
+            continue
+        if at == len(segments) - 1:
+            kept.append("")
+    return "/".join(kept)
+
+
+def is_http(url: str) -> bool:
+    """Whether it is an http or https URL with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _PORTS and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def host_of(url: str) -> str:
+    """The host name in lower case, without port and brackets; "" where there is none."""
+    return (urlsplit(url).hostname or "").rstrip(".")
+
+
+def port_of(url: str) -> int:
+    """The port, the scheme's default where none is said."""
+    parts = urlsplit(url)
+    return parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def host_key(url: str) -> str:
+    """`host:port`, by which politeness counts."""
+    host = host_of(url)
+    return f"[{host}]:{port_of(url)}" if ":" in host else f"{host}:{port_of(url)}"
+
+
+def origin(url: str) -> str:
+    """`scheme://host:port` (RFC 6454), by which secrets are given."""
+    return f"{urlsplit(url).scheme}://{host_key(url)}"
+
+
+def without_userinfo(url: str) -> str:
+    """The URL without `user:password@`."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
+
+
+def userinfo(url: str) -> tuple[str, str] | None:
+    """User and password of the URL, percent-decoded, or None."""
+    parts = urlsplit(url)
+    return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+
+
+def with_params(url: str, params: Mapping[str, Any] | None) -> str:
+    """The URL with `params` in its query as requests adds them: a list repeats its name, None is left out."""
+    pairs = _pairs(params or {})
+    if not pairs:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(pairs))))))
+
+
+def without_params(url: str, names: Iterable[str]) -> str:
+    """The URL without the query parameters of these names."""
+    parts, gone = urlsplit(url), set(names)
+    kept = [piece for piece in parts.query.split("&") if unquote(piece.partition("=")[0].replace("+", " ")) not in gone]
+    return urlunsplit(parts._replace(query="&".join(kept)))
+
+
+def params_of(url: str) -> list[tuple[str, str]]:
+    """Names and values of the query, decoded, in order."""
+    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
+
+
+def _pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in params.items():
+        values = value if isinstance(value, (list, tuple)) else (value,)
+        pairs += [(name, text(one)) for one in values if one is not None]
+    return pairs
+
+
+def text(value: Any) -> str:
+    """A scalar as it is written into a query or a form: true and false in lower case, dates as ISO 8601."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def is_private(address: str) -> bool:
+    """Whether an IP address is not public: loopback, private, link-local, CGNAT, also mapped into IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        return is_private(str(inner)) if inner else not ip.is_global
+    return not ip.is_global
+
+
+def same_site(first: str, second: str, same: str) -> bool:
+    """Whether two URLs are of the same `host` (name and port), `domain` (last two labels), or `any`."""
+    if same == "any":
+        return True
+    if same == "host":
+        return host_key(first) == host_key(second)
+    return _domain(host_of(first)) == _domain(host_of(second))
+
+
+def _domain(host: str) -> str:
+    if ":" in host or host.replace(".", "").isdigit():
+        return host
+    return ".".join(host.split(".")[-2:])

@@ -1,0 +1,140 @@
+"""The house (docs/design.md, The house): no import upward, one door for each outside thing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "scraper"
+
+# Longest prefix wins. A module imports from floors below it, or from inside its own package.
+FLOORS = {
+    "scraper": 0,
+    "scraper.errors": 0,
+    "scraper.model": 0,
+    "scraper.secrets": 0,
+    "scraper.units": 0,
+    "scraper.urls": 0,
+    "scraper.job": 1,
+    "scraper.job.parts": 0,
+    "scraper.job.model": 0,
+    "scraper.job.load": 2,
+    "scraper.job.yaml": 2,
+    "scraper.job.options": 2,
+    "scraper.page": 1,
+    "scraper.files": 1,
+    "scraper.files.parts": 2,
+    "scraper.net": 2,
+    "scraper.net.decode": 1,
+    "scraper.net.pace": 1,
+    "scraper.net.redirect": 1,
+    "scraper.net.retry": 1,
+    "scraper.state": 2,
+    "scraper.records": 1,
+    "scraper.server": 2,
+    "scraper.server.http1": 1,
+    "scraper.samples": 2,
+    "scraper.fetch": 3,
+    "scraper.download": 4,
+    "scraper.run": 5,
+    "scraper.cli": 6,
+    "scraper.__main__": 7,
+}
+
+DOORS = {
+    "requests": {"scraper.net.session"},
+    "sqlite3": {
+        "scraper.state.db",
+        "scraper.server.fixture.shop",
+    },  # the fixture shop is a small site of its own
+    "yaml": {"scraper.job.yaml"},
+    "jinja2": {"scraper.job.template"},
+    "click": {"scraper.cli"},
+    "socket": {"scraper.net.wire", "scraper.server"},  # client side and listening side
+    "tqdm": {"scraper.cli.show"},
+    "tenacity": {"scraper.net.retry"},
+    "filelock": {"scraper.state.lock"},
+    "protego": {"scraper.net.robots"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), path
+
+
+def imports(path: Path, name: str) -> Iterator[str]:
+    """Every module that a file imports, also inside functions; names imported from a package as modules."""
+    known = {module for module, _ in modules()}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports relatively"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else str(node.module)
+
+
+def longest(name: str, table: dict[str, int]) -> int:
+    prefixes = [name.rsplit(".", cut)[0] for cut in range(name.count(".") + 1)]
+    return next(
+        table[prefix] for prefix in prefixes if prefix in table and (prefix != "scraper" or name == "scraper")
+    )
+
+
+def is_inside(module: str, place: str) -> bool:
+    return module == place or module.startswith(f"{place}.")
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else ""
+)
+def test_nothing_is_imported_from_a_floor_above(name: str, path: Path) -> None:
+    own_package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    upward = [
+        other
+        for other in imports(path, name)
+        if is_inside(other, "scraper")
+        and not (own_package != "scraper" and is_inside(other, own_package))
+        and longest(other, FLOORS) > longest(name, FLOORS)
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("outside", DOORS)
+def test_each_outside_thing_has_one_door(outside: str) -> None:
+    strangers = [
+        name
+        for name, path in modules()
+        if any(is_inside(other, outside) for other in imports(path, name))
+        and not any(is_inside(name, door) for door in DOORS[outside])
+    ]
+    assert strangers == []
+
+
+def test_every_door_is_used() -> None:
+    imported = {other.partition(".")[0] for name, path in modules() for other in imports(path, name)}
+    assert set(DOORS) <= imported
+
+
+def test_imports_make_no_circle() -> None:
+    graph = {
+        name: {other for other in imports(path, name) if is_inside(other, "scraper")}
+        for name, path in modules()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in done:
+            for other in graph.get(name, set()) - {name}:
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
