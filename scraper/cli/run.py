@@ -132,7 +132,7 @@ def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int
         verbose=options["verbose"],
         paths=options.get("print_paths", not options["as_json"]),
     )
-    with shown, _signals(control, shown.say):
+    with shown, _signals(control, shown.note):
         for warning in loaded.warnings:
             shown.say(str(warning))
         settings = Options(
@@ -155,9 +155,9 @@ def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int
 class _signals:  # noqa: N801 - reads as a function
     """The first SIGINT or SIGTERM drains, the second stops at once: the ledger is made for that."""
 
-    def __init__(self, control: Any, say: Callable[[str], None]) -> None:
+    def __init__(self, control: Any, note: Callable[[str], None]) -> None:
         self._control = control
-        self._say = say
+        self._note = note
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
@@ -171,11 +171,12 @@ class _signals:  # noqa: N801 - reads as a function
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         code = 128 + number
         if self._control.stop_code is not None:
-            sys.stderr.write("\nstopped at once; the same command continues\n")
+            clear = "\x1b[J" if sys.stderr.isatty() else ""  # what is left of the bars
+            sys.stderr.write(f"\n{clear}stopped at once; the same command continues\n")
             sys.stderr.flush()
             os._exit(code)
         self._control.stop(code)
-        self._say("stopping: what is in flight is finished; once more stops at once. The same command continues.")
+        self._note("stopping: what is in flight is finished; once more stops at once. The same command continues.")
 
 
 def overrides(options: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def serve(folder: Path | None, port: int) -> int:
 
     if folder is not None and not folder.is_dir():
         raise errors.UsageError(f"{folder} is no folder")
-    with Server(_site(folder), port=port) as server:
+    with Server(_site(folder), port=port, record=False) as server:
         click.echo(server.url)
         click.echo(f"serving {folder or 'the fixture site'} on {server.url} (Ctrl-C stops)", err=True)
         try:
@@ -55,10 +56,9 @@ def demo(dest: Path) -> int:
     from scraper.cli.run import execute
     from scraper.job.load import load
     from scraper.samples import sample_jobs
-    from scraper.server.server import Server
 
     codes = []
-    with Server(_site(None)) as server:
+    with closing(_demo_server()) as server:
         click.echo(f"the fixture site is on {server.url}", err=True)
         for path in sample_jobs():
             click.echo(f"\n$ scraper run {path.name}", err=True)
@@ -69,6 +69,19 @@ def demo(dest: Path) -> int:
         err=True,
     )
     return max(codes, default=errors.Exit.BUG)
+
+
+def _demo_server() -> Any:
+    """On the usual port, so that a second demo finds the same URLs and fetches nothing twice; else on a free one."""
+    from scraper.server.server import ServeError, Server
+
+    server = Server(_site(None), port=PORT, record=False)
+    try:
+        server.start()
+    except ServeError:
+        server = Server(_site(None), record=False)
+        server.start()
+    return server
 
 
 def _as_by_default(dest: Path) -> dict[str, Any]:

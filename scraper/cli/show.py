@@ -12,9 +12,8 @@ import logging
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from typing import Any
-
-import tqdm
 
 from scraper import secrets
 from scraper.model import Outcome, Summary
@@ -42,6 +41,7 @@ class Shown(Events):
         self._dest = ""
         self._pages = self._files = self._failed = self._bytes = 0
         self._drawn = 0.0
+        self._noted = ""
         self._bars: _Bars | None = None
         self._handler = _Lines(self)
         self._handler.addFilter(lambda record: not record.name.startswith("scraper.server"))
@@ -90,12 +90,15 @@ class Shown(Events):
             self._out(f"{self._dest}/{path}")
 
     def tick(self, open_count: int, flying: dict[int, Any]) -> None:
-        """Draws."""
+        """Says what a signal left to say, and draws."""
+        self._say_noted()
         now = time.monotonic()
         if self._bars is not None and now - self._drawn >= PAUSE:
             self._drawn = now
             ended = self._pages + self._files
-            self._bars.draw(ended, open_count, self._bytes, self._failed, list(flying.values()))
+            files = list(flying.values())
+            count = self._bytes + sum(part.bytes for _, part, _ in files)
+            self._bars.draw(ended, open_count, count, self._failed, files)
 
     def done(self) -> None:
         """Closes the bars."""
@@ -104,6 +107,15 @@ class Shown(Events):
             bars.close()
 
     # -- lines -----------------------------------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """A line for people that the next tick says: a signal handler must not wait for a lock."""
+        self._noted = text
+
+    def _say_noted(self) -> None:
+        text, self._noted = self._noted, ""
+        if text:
+            self.say(text)
 
     def say(self, text: str) -> None:
         """A line for people, on stderr."""
@@ -122,29 +134,23 @@ class Shown(Events):
         self._line(secrets.display(text), sys.stdout)
 
     def _line(self, text: str, file: Any) -> None:
-        with self._lock, tqdm.tqdm.external_write_mode(file=file):
+        with self._lock, self._bars.aside(file) if self._bars else nullcontext():
             file.write(f"{text}\n")
             file.flush()
 
     def summary(self, summary: Summary) -> None:
         """The last lines."""
-        if self._quiet:
-            return
-        told = [f"{summary.job}: {_count(summary.pages.ok, 'page')}"]
-        items = summary.items
+        self._say_noted()
+        items, files = summary.items, summary.files
+        told = [_count(summary.pages.ok, "page")] if summary.pages.ok or not self._files else []
         if items.total or items.failed:
-            told.append(f"{_count(items.total, 'item')} ({items.new} new, {items.changed} changed, {items.gone} gone)")
-        files = summary.files
+            changes = (("new", items.new), ("changed", items.changed), ("gone", items.gone))
+            told.append(f"{_count(items.total, 'item')} ({', '.join(f'{number} {word}' for word, number in changes)})")
         told.append(f"{_count(files.saved, 'file')} saved ({human_bytes(summary.bytes)})")
-        told += [
-            f"{number} {word}"
-            for number, word in ((files.unchanged, "unchanged"), (files.skipped, "skipped"))
-            if number
-        ]
-        failed = summary.pages.failed + summary.items.failed + files.failed
-        if failed:
-            told.append(f"{failed} failed")
-        self.say(f"{', '.join(told)} in {human_seconds(summary.seconds)}")
+        failed = summary.pages.failed + items.failed + files.failed
+        others = (("unchanged", files.unchanged), ("skipped", files.skipped), ("failed", failed))
+        told += [f"{number} {word}" for word, number in others if number]
+        self.say(f"{summary.job}: {', '.join(told)} in {human_seconds(summary.seconds)}")
         self.say(f"  in {self._dest}")
 
 
@@ -164,15 +170,18 @@ class _Lines(logging.Handler):
 
 
 class _Bars:
-    """The bars of a terminal."""
+    """The bars of a terminal. tqdm is imported only where there is one."""
 
     def __init__(self) -> None:
-        self._total = tqdm.tqdm(
+        from tqdm import tqdm
+
+        self.aside = tqdm.external_write_mode
+        self._total = tqdm(
             total=0, unit="", dynamic_ncols=True, ascii=False, leave=False, miniters=1,
             bar_format="{desc} {bar} {n_fmt}/{total_fmt} {postfix}",
         )  # fmt: skip
         self._lines = [
-            tqdm.tqdm(
+            tqdm(
                 total=0,
                 position=at + 1,
                 dynamic_ncols=True,

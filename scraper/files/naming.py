@@ -314,3 +314,8 @@ def fold(path: str) -> str:
         text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text).casefold().upper().casefold())
         text = _UNSEEN.sub("", text)
     return text
+
+
+def digest_of(template: str) -> str:
+    """By what a path template is the same in the next run: 16 hex digits of SHA-256."""
+    return hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -278,7 +278,7 @@ class FileSettings(Model):
     path: str = "{{ filename }}"
     jobs: Count = 16
     existing: Literal["skip", "check", "overwrite", "fail"] = "skip"
-    accept: Accept = Accept()
+    accept: Accept = Accept.model_construct()
     segments: Count = 4
     transport: Literal["auto", "curl", "requests"] = "auto"
 
@@ -409,17 +409,17 @@ class Job(Model):
     about: str = ""
     dest: str | None = None
     vars: dict[str, Json] = {}
-    http: Http = Http()
-    polite: Polite = Polite()
+    http: Http = Http.model_construct()
+    polite: Polite = Polite.model_construct()
     login: tuple[LoginStep, ...] = ()
     start: Annotated[tuple[Start, ...], Field(min_length=1)]
     rules: dict[str, Rule] = {}
-    files: FileSettings = FileSettings()
+    files: FileSettings = FileSettings.model_construct()
     records: Annotated[
         Records,
         BeforeValidator(_records, json_schema_input_type=str | Records),
-    ] = Records()
-    expect: RunExpect = RunExpect()
+    ] = Records.model_construct()
+    expect: RunExpect = RunExpect.model_construct()
     schedule: Annotated[str, AfterValidator(_cron)] | None = None
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     on_finish: Annotated[

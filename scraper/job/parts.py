@@ -184,12 +184,12 @@ class Http(Model):
         ]
         | None
     ) = None
-    timeout: Timeout = Timeout()
+    timeout: Timeout = Timeout.model_construct()
     allow_redirects: Annotated[
         Annotated[Bool, tag("bool")] | Annotated[Annotated[int, Strict(), Field(ge=0)], tag("number")],
         by_kind((bool, "bool"), (int, "number")),
     ] = True
-    retry: Retry = Retry()
+    retry: Retry = Retry.model_construct()
     origins: tuple[str, ...] = ()
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
+from typing import TYPE_CHECKING, Any
 
 from scraper.errors import BusyHostError, RequestError, StatusError
 from scraper.job.parts import Retry
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 LONGEST_WAIT = 6 * 3600.0
 _RETRIED = frozenset({"connect", "timeout", "stalled", "protocol", "length", "encoding"})
@@ -59,7 +60,7 @@ def decide_retry(attempt: Attempt, policy: Retry) -> Wait | GiveUp:
     asked = error.retry_after if isinstance(error, StatusError) else None
     if asked is not None and asked > LONGEST_WAIT:
         return GiveUp(BusyHostError(error.url, f"the host asks to wait {asked:.0f} s; the bound is six hours"))
-    if not _may_retry(attempt, policy) or stop_after_attempt(policy.attempts)(_state(attempt.number)):
+    if not _may_retry(attempt, policy) or _is_last(attempt.number, policy):
         return GiveUp(error, park=asked or 0.0)
     if asked is not None:
         return Wait(asked, park=True)
@@ -68,6 +69,8 @@ def decide_retry(attempt: Attempt, policy: Retry) -> Wait | GiveUp:
 
 def backoff(number: int, policy: Retry) -> float:
     """Seconds to wait after attempt `number`: doubling from `first_wait`, with jitter, at most `max_wait`."""
+    from tenacity import wait_exponential, wait_random
+
     doubling = wait_exponential(multiplier=policy.first_wait, max=policy.max_wait)
     jitter = wait_random(0, policy.first_wait / 2)
     return min(policy.max_wait, float((doubling + jitter)(_state(number))))
@@ -101,7 +104,16 @@ def _may_retry(attempt: Attempt, policy: Retry) -> bool:
     return error.name in _RETRIED and not error.final
 
 
+def _is_last(number: int, policy: Retry) -> bool:
+    from tenacity import stop_after_attempt
+
+    return stop_after_attempt(policy.attempts)(_state(number))
+
+
 def _state(number: int) -> RetryCallState:
+    """What tenacity's parts look at. It is imported at the first failure: most runs of `get` have none."""
+    from tenacity import RetryCallState
+
     nothing: Any = None
     state = RetryCallState(nothing, None, (), {})
     state.attempt_number = number

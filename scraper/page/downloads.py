@@ -7,7 +7,6 @@ same item share a Shelf: their files are counted together, and none is handed on
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,11 +53,6 @@ class _RefusedError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-def digest_of(template: str) -> str:
-    """By what a path template is the same in the next run: 16 hex digits of SHA-256."""
-    return hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def downloads(match: Match, item_key: str | None, shelf: Shelf) -> Iterator[Download | Failure]:
@@ -140,7 +134,7 @@ def _download(
             rule=sheet.rule_name,
             place=(*match.place, names["index"]),
             keyed=spec.key is not None,
-            template=digest_of(template),
+            template=naming.digest_of(template),
             headers=_headers(match, spec, names),
             accept=spec.accept.model_dump(exclude_none=True) if spec.accept is not None else None,
             digests=_digests(match, spec, names),

@@ -5,9 +5,10 @@
     select, url, link   a URL that takes the place of URL and parameters
 
 Counting ends at its bound, at an empty page, and at a page equal to the one before
-(the reader sees to that). A bound that the source itself gave (`total`, a `last` that is looked up) is its word: an
-empty page before it is an error. The others end when they find nothing, or what they
-find was asked already (the caller knows all requests; a page that names itself ends here).
+(the reader sees to that). A bound that the source itself gave (`total`, a `last` that is
+looked up) is its word: an empty page before it is an error. The others end when they
+find nothing, or what they find was asked already (the caller knows all requests; a page
+that names itself ends here).
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _by_page(turn: Turn, given: NextPage) -> Request | None:
     number = given.first + (turn.request.n - 1) * given.step
     last, is_word = _bound(turn, given.last)
     left = None if last is None else (last - number) * (1 if given.step > 0 else -1)
-    if not _goes_on(turn, left, is_word):
+    if not _goes_on(turn, (left, is_word)):
         return None
     return _laid_over(turn.first, {given.page: number + given.step}, given.in_)
 
@@ -165,11 +166,11 @@ def _by_page(turn: Turn, given: NextPage) -> Request | None:
 def _by_offset(turn: Turn, given: NextOffset) -> Request | None:
     read = turn.request.n * given.step
     total, _ = _bound(turn, given.total)
-    last, last_is_word = _bound(turn, given.last)
+    last, is_word = _bound(turn, given.last)
     # An empty page that begins before `total` breaks the source's word, also where it would be the last one.
-    left = None if total is None else total - (read if not turn.is_empty else read - given.step)
+    items = None if total is None else total - (read - given.step if turn.is_empty else read)
     pages = None if last is None else last - turn.request.n
-    if not (_goes_on(turn, left, True) and _goes_on(turn, pages, last_is_word)):
+    if not _goes_on(turn, (items, True), (pages, is_word)):
         return None
     return _laid_over(turn.first, {given.offset: given.first + read}, given.in_)
 
@@ -181,12 +182,14 @@ def _bound(turn: Turn, given: Any) -> tuple[int | None, bool]:
     return convert("int", turn.ask(given), None, turn.scope.base), True
 
 
-def _goes_on(turn: Turn, left: int | None, is_word: bool) -> bool:
-    """Whether counting goes on, where `left` is what the bound leaves (None: there is no bound)."""
-    if left is not None and left <= 0:
+def _goes_on(turn: Turn, *bounds: tuple[int | None, bool]) -> bool:
+    """Whether counting goes on; a bound is what it leaves (None: there is none) and whether the source gave it."""
+    known = [(left, is_word) for left, is_word in bounds if left is not None]
+    if any(left <= 0 for left, _ in known):
         return False
-    if turn.is_empty and is_word and left is not None:
-        raise ShapeError(turn.page.url, f"{turn.page.url} is empty, but the source says that more follows", final=True)
+    if turn.is_empty and any(is_word for _, is_word in known):
+        message = f"{turn.page.url} is empty, but the source says that more follows"
+        raise ShapeError(turn.page.url, message, final=True)
     return not turn.is_empty
 
 

@@ -25,13 +25,13 @@ from scraper.job.template import Fields, TemplateError
 from scraper.model import Download, Failure, Item, Page, Place, Reading, Request
 from scraper.page import paginate
 from scraper.page.document import open_page
-from scraper.page.downloads import Shelf, digest_of, downloads
+from scraper.page.downloads import Shelf, downloads
 from scraper.page.follow import follow
 from scraper.page.match import Match, Sheet, sheet_names
 from scraper.page.nodes import is_empty
 from scraper.page.paginate import first_request, page_digest
 
-__all__ = ["digest_of", "first_request", "page_digest", "read"]
+__all__ = ["first_request", "page_digest", "read"]
 
 _LONGEST_KEY = 200
 """Characters; a longer key (the default one of a long item) is kept as its SHA-256."""

@@ -228,7 +228,8 @@ class Compiled:
 
     def _rendered(self, found: list[Any], scope: Scope) -> list[Any]:
         template = self.parts.template or ""
-        return [render(template, {**scope.names, "value": _shown(one)}) for one in found]
+        given = (one for one in found if not is_empty(plain(one)))
+        return [render(template, {**scope.names, "value": _shown(one)}) for one in given]
 
 
 def _shown(found: Any) -> Any:

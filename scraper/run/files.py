@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scraper import errors, urls
-from scraper.download.engine import first_hop
 from scraper.model import Outcome
 from scraper.net.redirect import Hop
 from scraper.run.work import Work, Worker
 from scraper.state.ledger import FileTask
-
-
-def file_work(task: FileTask) -> Work[FileTask]:
-    """A file that begins its way."""
-    hop = first_hop(task)
-    return Work(task, hop, hop, task.download.found, task.download.via_public)
 
 
 class FileWorker(Worker[FileTask]):

@@ -17,9 +17,10 @@ from scraper import errors, secrets, urls
 from scraper.download.engine import Engine
 from scraper.fetch import Courier, wall_clock
 from scraper.files.parts import OutputFolder
-from scraper.job import template
+from scraper.job.fields import Fields
 from scraper.job.loaded import Loaded
 from scraper.job.model import Job
+from scraper.job.parts import is_template
 from scraper.model import State
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.robots import Robots
@@ -77,7 +78,7 @@ class Kit:
         """Keeps a value of the login; templates see its mark as `saved.<name>`."""
         self.state.saved[name] = value
         marks = {each: secrets.mark("saved", each) for each in self.state.saved}
-        self.names = {**self.names, "saved": template.Fields(marks, name="saved")}
+        self.names = {**self.names, "saved": Fields(marks, name="saved")}
 
     @property
     def records_path(self) -> str:
@@ -129,13 +130,19 @@ def home_origins(job: Job, names: Mapping[str, Any]) -> set[str]:
     texts += [entry.url or "" for entry in (job.entry(at) for at in range(len(job.start)))]
     found = {urls.origin(origin) for origin in job.http.origins}
     for text in texts:
-        head = _head(text)
-        if any(name[0] in ("row", "row_index") for name in template.used_names(head)):
-            continue
-        url = str(template.render(head, names))
+        url = _rendered(_head(text), names) if is_template(text) else text
         if urls.is_http(url):
             found.add(urls.origin(url))
     return found
+
+
+def _rendered(head: str, names: Mapping[str, Any]) -> str:
+    """The beginning of a URL; "" where it depends on a row."""
+    from scraper.job import template
+
+    if any(name[0] in ("row", "row_index") for name in template.used_names(head)):
+        return ""
+    return str(template.render(head, names))
 
 
 def _head(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from scraper import errors, secrets, urls
-from scraper.fetch import exchange, first_hop
+from scraper.fetch import exchange
 from scraper.job.model import Rule
 from scraper.model import Page, Reading, Request
 from scraper.net.redirect import Hop
@@ -18,12 +18,6 @@ from scraper.run.work import Work, Worker
 from scraper.state.ledger import PageTask
 
 T = TypeVar("T")
-
-
-def page_work(task: PageTask) -> Work[PageTask]:
-    """A page that begins its way."""
-    hop = first_hop(task.request)
-    return Work(task, hop, hop, task.request.found, task.request.via_public)
 
 
 class PageWorker(Worker[PageTask]):

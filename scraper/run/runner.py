@@ -22,20 +22,19 @@ from scraper.download.engine import Engine
 from scraper.errors import Exit
 from scraper.fetch import Courier
 from scraper.files.parts import OutputFolder
-from scraper.job import template
+from scraper.job.fields import base_names
 from scraper.job.loaded import Loaded
 from scraper.model import State, Summary
 from scraper.net.hosts import Scheduler
 from scraper.records import jsonl
 from scraper.run import kit as kits
-from scraper.run import login, start
+from scraper.run import rows
 from scraper.run.control import Control
 from scraper.run.events import Events
-from scraper.run.files import FileWorker, file_work
+from scraper.run.files import FileWorker
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
-from scraper.run.pages import PageWorker, page_work
-from scraper.run.work import Work, Worker
+from scraper.run.work import Work, Worker, file_work, page_work
 from scraper.state import runs
 from scraper.state.bodies import Bodies
 from scraper.state.db import Database
@@ -88,11 +87,11 @@ class Runner:
 
     def _kit(self, job: Any, known: dict[str, str], ledger: Ledger) -> Kit:
         loaded, options = self._loaded, self._options
-        print_ = kits.fingerprint(loaded, options.limit, start.list_digests(job, loaded.folder))
+        print_ = kits.fingerprint(loaded, options.limit, rows.list_digests(job, loaded.folder))
         run_ = runs.open_run(self._db, job.name, print_, now=options.now(), limit=options.limit, fresh=options.fresh)
         ledger.begin(run_.id)
         state = State()
-        names = template.base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
+        names = base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
         session = kits.session_for(job, loaded.folder, names, state, known)
         courier = Courier(session, job.http, known, now=options.now)
         engine = Engine(courier, self._disk, ledger, job.files.existing, job.records.path)
@@ -112,13 +111,20 @@ class Runner:
         with run_log(folder / "log.jsonl"):
             self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
             try:
-                if login.log_in(kit, self._control):
+                if self._log_in():
                     self._work()
                 return self._close(folder)
             finally:
                 self._events.done()
                 self._db.close()
                 self._disk.close()
+
+    def _log_in(self) -> bool:
+        if not self.kit.job.login:
+            return True
+        from scraper.run.login import log_in
+
+        return log_in(self.kit, self._control)
 
     # -- feeding ---------------------------------------------------------------------------------------
 
@@ -140,10 +146,13 @@ class Runner:
             self._join(threads)
 
     def _threads(self) -> list[threading.Thread]:
-        pages = 1 if self._options.limit is not None else PAGE_THREADS
         files = 0 if self._options.dry else self.kit.job.files.jobs
-        workers: list[Worker[Any]] = [PageWorker(self.kit, self._control) for _ in range(pages)]
-        workers += [FileWorker(self.kit, self._control) for _ in range(files)]
+        workers: list[Worker[Any]] = [FileWorker(self.kit, self._control) for _ in range(files)]
+        if self.kit.job.rules:
+            from scraper.run.pages import PageWorker
+
+            pages = 1 if self._options.limit is not None else PAGE_THREADS
+            workers += [PageWorker(self.kit, self._control) for _ in range(pages)]
         return [
             threading.Thread(target=worker.loop, name=f"{worker.kind}-{at}", daemon=True)
             for at, worker in enumerate(workers)
@@ -161,7 +170,7 @@ class Runner:
         for at in range(len(self.kit.job.start)):
             position, whole = self.kit.ledger.rows_done(at)
             if not whole and not self._control.stopping:
-                start.queue_entry(self.kit, at, position, self._control)
+                rows.queue_entry(self.kit, at, position, self._control)
 
     def _feed(self, kind: str) -> None:
         """Fills the window of each host that has more open than it holds."""

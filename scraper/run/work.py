@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from scraper import errors, secrets, urls
+from scraper.download import engine
 from scraper.fetch import exchange, first_hop
 from scraper.model import Page, Request
 from scraper.net import retry, wire
@@ -19,6 +20,7 @@ from scraper.net.redirect import Hop
 from scraper.net.robots import REDIRECTS
 from scraper.run.control import Control
 from scraper.run.kit import Kit
+from scraper.state.ledger import FileTask, PageTask
 
 log = logging.getLogger("scraper")
 T = TypeVar("T")
@@ -47,6 +49,18 @@ class Work(Generic[T]):
     def host(self) -> str:
         """The host it waits for."""
         return urls.host_key(self.hop.url)
+
+
+def page_work(task: PageTask) -> Work[PageTask]:
+    """A page that begins its way."""
+    hop = first_hop(task.request)
+    return Work(task, hop, hop, task.request.found, task.request.via_public)
+
+
+def file_work(task: FileTask) -> Work[FileTask]:
+    """A file that begins its way."""
+    hop = engine.first_hop(task)
+    return Work(task, hop, hop, task.download.found, task.download.via_public)
 
 
 class PutBackError(Exception):

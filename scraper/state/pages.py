@@ -15,7 +15,6 @@ from scraper.model import Request
 from scraper.state import codec
 from scraper.state.book import Book
 
-
 _NEAREST = (
     "SELECT p.id, p.sent, r.request FROM pages p JOIN reads r ON r.id = (SELECT min(id) FROM reads WHERE page = p.id)"
     " WHERE p.run = ? AND p.host = ? AND p.state = 0 ORDER BY p.rank LIMIT ?"

@@ -9,9 +9,7 @@ import pytest
 from scraper.page.links import pick, srcset
 
 FOLDER = os.environ.get("CONFORMANCE")
-pytestmark = pytest.mark.skipif(
-    not FOLDER, reason="CONFORMANCE does not name the folder of the published cases"
-)
+pytestmark = pytest.mark.skipif(not FOLDER, reason="CONFORMANCE does not name the folder of the published cases")
 
 
 def test_every_published_srcset_gives_the_candidate_that_browsers_take() -> None:
@@ -20,9 +18,7 @@ def test_every_published_srcset_gives_the_candidate_that_browsers_take() -> None
 
     chosen = {case["srcset"]: pick(srcset(case["srcset"])) for case in cases}
     missed = [
-        case
-        for case in cases
-        if (found.url if (found := chosen[case["srcset"]]) else "") != case["expect_current_src"]
+        case for case in cases if (found.url if (found := chosen[case["srcset"]]) else "") != case["expect_current_src"]
     ]
 
     assert (len(cases), missed) == (235, [])
