@@ -123,7 +123,7 @@ def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int
     """Runs what was loaded, shows it, prints its result; gives the exit code."""
     from scraper.cli.show import Shown
     from scraper.run.control import Control
-    from scraper.run.kit import Options
+    from scraper.run.kit import Options, settle
     from scraper.run.runner import run as run_job
 
     control = Control()
@@ -133,6 +133,7 @@ def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int
         paths=options.get("print_paths", not options["as_json"]),
     )
     with shown, _signals(control, shown.note):
+        settle(loaded, lists=lists)  # what is refused is told without the warnings
         for warning in loaded.warnings:
             shown.say(str(warning))
         settings = Options(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,8 @@ from scraper.run.unbuilt import unbuilt
 from scraper.state.bodies import Bodies
 from scraper.state.ledger import Ledger
 from scraper.state.runs import Run
+
+log = logging.getLogger("scraper")
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,14 @@ def session_for(job: Job, folder: Path, names: Mapping[str, Any], state: State, 
 def gate_for(job: Job) -> LocalGate:
     """Politeness as the job says."""
     return LocalGate(lambda host: policy_for(host, job.polite))
+
+
+def warn_of(job: Job) -> None:
+    """Says once what a job does against custom."""
+    if job.http.verify is False:
+        log.warning("http.verify is false: certificates are not checked, anybody on the way can read and change all")
+    if job.polite.robots == "ignore":
+        log.warning("polite.robots is ignore: robots.txt is not asked")
 
 
 def robots_for(job: Job) -> Robots:

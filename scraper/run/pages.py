@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from scraper.run.work import Work, Worker
 from scraper.state.ledger import PageTask
 
 T = TypeVar("T")
+log = logging.getLogger("scraper")
 
 
 class PageWorker(Worker[PageTask]):
@@ -29,7 +31,7 @@ class PageWorker(Worker[PageTask]):
         """One exchange; a page that misses its rule's `expect` is a failure that may be tried again."""
         task = work.task
         if task.request.method not in self.kit.courier.http.retry.methods and work.hop is work.start:
-            self.kit.ledger.mark_sent(task.id)
+            self._note_sending(work)
         rules = [self._rule(request) for _, request in self.kit.ledger.open_reads(task.id)]
         expected = {status for rule in rules if rule.expect for status in rule.expect.status or ()}
         found = exchange(self.kit.courier, task.request, work.hop, tuple(expected))
@@ -39,6 +41,13 @@ class PageWorker(Worker[PageTask]):
                 self._expect(found, rule)
             work.again = False
         return found
+
+    def _note_sending(self, work: Work[PageTask]) -> None:
+        """A request that is not lightly repeated; one that was under way at a kill is, and the log says so."""
+        if work.task.was_sent and work.attempt == 1:
+            url = secrets.display(work.task.request.full_url)
+            log.warning("%s: this %s was under way when the run was cut off; sent again", url, work.hop.method)
+        self.kit.ledger.mark_sent(work.task.id)
 
     def succeeded(self, work: Work[PageTask], result: Page) -> None:
         """Reads the page and writes T1, then reads again what a nearer finding asks for."""

@@ -48,6 +48,8 @@ WINDOW = 64
 """Pages or files of one host that wait in memory."""
 TICK = 0.2
 STATE = ".scraper"
+GRACE = 8.0
+"""Seconds that SIGTERM leaves to what is in flight: service managers lose patience after ten."""
 
 
 def run(loaded: Loaded, options: Options, events: Events, control: Control | None = None) -> Summary:
@@ -110,6 +112,7 @@ class Runner:
         folder.mkdir(parents=True, exist_ok=True)
         with run_log(folder / "log.jsonl"):
             self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
+            kits.warn_of(kit.job)
             try:
                 if self._log_in():
                     self._work()
@@ -159,8 +162,12 @@ class Runner:
         ]
 
     def _join(self, threads: list[threading.Thread]) -> None:
-        """Waits for what is in flight; a second signal ends the process in the meantime."""
+        """Waits for what is in flight; a second signal ends the process, and SIGTERM does not wait for ever."""
+        until = time.monotonic() + GRACE
         while any(thread.is_alive() for thread in threads):
+            if self._control.stop_code == Exit.SIGTERM and time.monotonic() > until:
+                log.warning("what is still in flight is given up, and fetched by the next run")
+                return
             for thread in threads:
                 thread.join(TICK / 4)
             self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
