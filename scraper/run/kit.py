@@ -62,7 +62,7 @@ class Kit:
     """Everything the workers share."""
 
     job: Job
-    folder: Path
+    loaded: Loaded
     run: Run
     options: Options
     ledger: Ledger
@@ -76,6 +76,11 @@ class Kit:
     names: Mapping[str, Any]
     state: State = field(default_factory=State)
     window: Window = field(default_factory=Window)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths of the job are relative to."""
+        return self.loaded.folder
 
     def save(self, name: str, value: str) -> None:
         """Keeps a value of the login; templates see its mark as `saved.<name>`."""

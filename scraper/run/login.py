@@ -17,10 +17,10 @@ from scraper.model import Page, Request
 from scraper.net import retry
 from scraper.net.redirect import Hop
 from scraper.page.document import check_expect, open_page
+from scraper.page.follow import request_parts
 from scraper.page.selectors import compile_selector
 from scraper.run.control import Control
 from scraper.run.kit import Kit
-from scraper.run.start import parts_of
 
 log = logging.getLogger("scraper")
 KIND = "login"
@@ -43,8 +43,11 @@ def log_in(kit: Kit, control: Control) -> bool:
 
 
 def _request(kit: Kit, at: int, step: LoginStep) -> Request:
-    url = urls.fixed(template.render_text(getattr(step, step.verb), kit.names))
-    return Request(step.verb.upper(), url, rule=KIND, place=(0, at), **parts_of(step, kit.names))
+    try:
+        url = urls.fixed(template.render_text(getattr(step, step.verb), kit.names))
+        return Request(step.verb.upper(), url, rule=KIND, place=(0, at), **request_parts(step, kit.names))
+    except template.TemplateError as error:
+        raise errors.JobError([kit.loaded.mistake(("login", at), str(error))]) from error
 
 
 def _fetch(kit: Kit, request: Request, step: LoginStep) -> Page:

@@ -34,7 +34,7 @@ def queue_entry(kit: Kit, at: int, done: int, control: Control) -> None:
     from scraper.run.start import request_of
 
     with kit.ledger.db.transaction():
-        request = request_of(kit.job, at, kit.names)
+        request = request_of(kit, at)
         if request is not None:
             kit.ledger.add_requests([request])
         kit.ledger.note_rows(at, 1, whole=True)

@@ -101,7 +101,7 @@ class Runner:
         again = any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
         return Kit(
-            job, loaded.folder, run_, options, ledger, self._disk, courier, engine, scheduler,
+            job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
             kits.robots_for(job), bodies, self._events, names, state,
         )  # fmt: skip
 

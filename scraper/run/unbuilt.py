@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scraper.job.model import FollowForm, Job, NextCursor, NextForm, NextLink, NextOffset, Rule
-from scraper.job.parts import StartEntry
+from scraper.job.parts import StartEntry, is_template
 
 Where = tuple[str | int, ...]
 
@@ -34,6 +34,8 @@ def _start(where: Where, entry: StartEntry) -> Iterator[tuple[Where, str]]:
     for source in ("list", "for", "sitemap", "feed"):
         if entry.source(source) is not None:
             yield (*where, source), f"`{source}:` as a source"
+    if entry.when is not None and not is_template(entry.when):
+        yield (*where, "when"), "`when` by a selector in start"
     if entry.as_ is not None:
         yield (*where, "as"), "`as: files`"
 

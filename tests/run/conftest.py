@@ -158,6 +158,12 @@ def run_job(tmp_path: Path) -> Callable[..., Ran]:
 
 
 @pytest.fixture
+def ran() -> type[Ran]:
+    """The class of runs that ended."""
+    return Ran
+
+
+@pytest.fixture
 def heard() -> type[Heard]:
     """The class of events that collect."""
     return Heard

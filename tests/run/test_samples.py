@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from scraper.run.events import Events
 from scraper.run.kit import Options
 from scraper.run.runner import run
 from scraper.server import Server
-from scraper.server.fixture.books import BOOKS
 from scraper.server.fixture.members import DOCUMENTS, make_pdf
 from scraper.server.fixture.pictures import picture
 
@@ -21,33 +21,89 @@ JOBS = Path(__file__).parents[2] / "jobs"
 NAMES = ("books", "members", "pictures", "posts")
 
 
-def run_sample(name: str, server: Server, dest: Path) -> Any:
-    loaded = load(JOBS / f"{name}.yaml", variables={"base": server.url})
-    return run(loaded, Options(dest=dest), Events())
+@pytest.fixture
+def sample(ran: Any, fixture_server: Server, tmp_path: Path) -> Callable[[str], Any]:
+    """Runs a sample job against the fixture site."""
+
+    def run_it(name: str) -> Any:
+        loaded = load(JOBS / f"{name}.yaml", variables={"base": fixture_server.url})
+        return ran(run(loaded, Options(dest=tmp_path), Events()), tmp_path)
+
+    return run_it
 
 
-def served(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+def served(server: Server, target: str) -> bytes:
+    with urllib.request.urlopen(server.url + target, timeout=10) as answer:
         body: bytes = answer.read()
         return body
 
 
-@pytest.fixture
-def ran(run_job: Any) -> Any:
-    """What a folder holds after a sample ran there."""
-    import sys
-
-    return sys.modules[run_job.__module__].Ran
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_a_second_run_saves_nothing_and_writes_the_same_records(name: str, fixture_server: Server, tmp_path: Path) -> None:
-    first = run_sample(name, fixture_server, tmp_path)
+def test_a_second_run_saves_nothing_and_writes_the_same_records(
+    name: str, sample: Any, fixture_server: Server, tmp_path: Path
+) -> None:
+    first = sample(name)
     records = (tmp_path / "records.jsonl").read_bytes()
     asked = len(fixture_server.log)
-    second = run_sample(name, fixture_server, tmp_path)
-    pages_again = [seen.target for seen in fixture_server.log[asked:]]
-    assert (first.exit_code, second.exit_code, second.files.saved) == (0, 0, 0)
+    second = sample(name)
+    again = [seen.target for seen in fixture_server.log[asked:]]
+    assert (first.code, second.code, second.summary.files.saved) == (0, 0, 0)
     assert (tmp_path / "records.jsonl").read_bytes() == records
-    assert second.files.skipped == first.files.saved
-    assert not [target for target in pages_again if target.endswith((".png", ".jpg", ".pdf"))]
+    assert second.summary.files.skipped == first.summary.files.saved
+    assert [target for target in again if target.endswith((".png", ".jpg", ".pdf"))] == []
+    assert second.summary.items.as_dict() == {**first.summary.items.as_dict(), "new": 0}
+
+
+def test_books_gives_each_book_of_the_catalogue_and_its_cover(sample: Any, fixture_server: Server) -> None:
+    ended = sample("books")
+    assert (ended.summary.pages.ok, ended.summary.items.new, ended.summary.files.saved) == (26, 23, 23)
+    for record in ended.records:
+        slug = record["_url"].rpartition("/")[2]
+        cover = next(row["url"] for row in ended.view("v_files") if row["path"] == record["_files"][0])
+        assert f"/covers/{slug}" in cover
+        assert ended.files[record["_files"][0]] == served(fixture_server, cover.removeprefix(fixture_server.url))
+    slugs = [url.rpartition("/")[2] for url in ended.fields("_url")]
+    assert slugs == [link for page in (1, 2, 3) for link in book_links(fixture_server, page)]
+
+
+def book_links(server: Server, page: int) -> list[str]:
+    text = served(server, f"/catalogue/page-{page}.html").decode()
+    return [piece.partition('"')[0] for piece in text.split('<h3><a href="/book/')[1:]]
+
+
+def test_a_book_is_recorded_with_its_own_fields_first(sample: Any) -> None:
+    record = sample("books").records[0]
+    assert list(record) == ["title", "price", "tags", "_key", "_rule", "_url", "_files"]
+    assert (type(record["title"]), type(record["price"]), type(record["tags"])) == (str, float, list)
+
+
+def test_pictures_are_those_of_the_api_in_its_order(sample: Any) -> None:
+    ended = sample("pictures")
+    extensions = ["png" if number % 2 else "jpg" for number in range(1, 31)]
+    expected = {
+        f"{number}-picture-{number:02}.{ext}": picture(number, ext) for number, ext in enumerate(extensions, 1)
+    }
+    assert ended.files == expected
+    assert ended.fields("id", "_files") == [(number, [path]) for number, path in enumerate(expected, 1)]
+
+
+def test_posts_are_a_hundred_in_order_and_no_file(sample: Any) -> None:
+    ended = sample("posts")
+    assert ended.fields("id", "_key") == [(number, str(number)) for number in range(1, 101)]
+    assert ended.files == {}
+    assert ended.summary.pages.ok == 6  # five full pages and the empty one that ends them
+
+
+def test_members_brings_what_only_members_see(sample: Any) -> None:
+    ended = sample("members")
+    expected = {f"{name}.pdf": make_pdf(title) for name, title in DOCUMENTS.items()}
+    assert ended.files == {**expected, "photo.png": picture(150, "png")}
+    assert ended.fields("heading", "_files") == [("Welcome, demo", [*expected, "photo.png"])]
+
+
+def test_a_wrong_password_ends_the_run_before_its_start(fixture_server: Server, tmp_path: Path, ran: Any) -> None:
+    loaded = load(JOBS / "members.yaml", variables={"base": fixture_server.url, "password": "wrong"})
+    ended = ran(run(loaded, Options(dest=tmp_path), Events()), tmp_path)
+    assert (ended.code, ended.summary.pages.failed, [name for name, _ in ended.failures]) == (4, 1, ["shape"])
+    assert "login step 2" in ended.failures[0][1]
+    assert [seen.target for seen in fixture_server.log if seen.target.startswith("/members")] == []
