@@ -120,7 +120,8 @@ class Scheduler(Generic[T]):
         self._gate = gate
         self._clock = clock
         self._order = itertools.count()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = {kind: threading.Condition(self._lock) for kind in kinds}
         self._closed = False
         self._tasks: dict[str, dict[str, list[tuple[float, int, T]]]] = {kind: {} for kind in kinds}
         self._hosts: dict[str, list[tuple[float, int, str]]] = {kind: [] for kind in kinds}
@@ -129,48 +130,49 @@ class Scheduler(Generic[T]):
 
     def put(self, kind: str, host: str, task: T, wait: float = 0.0) -> None:
         """Adds a task that may be taken after `wait` seconds."""
-        with self._changed:
+        with self._lock:
             heap = self._tasks[kind].setdefault(host, [])
             heapq.heappush(heap, (self._clock() + wait if wait else 0.0, next(self._order), task))
             self._list(kind, host, heap[0][0], again=True)
-            self._changed.notify_all()
+            self._changed[kind].notify()
 
     def take(self, kind: str) -> tuple[str, T] | None:
         """The next task of this kind and its host, whose slot is taken then; None once closed."""
-        with self._changed:
+        with self._lock:
             while not self._closed:
                 found = self._ready(kind)
                 if found is not None:
                     return found
                 heap = self._hosts[kind]
-                self._changed.wait(max(0.0, heap[0][0] - self._clock()) if heap else None)
+                self._changed[kind].wait(max(0.0, heap[0][0] - self._clock()) if heap else None)
             return None
 
     def release(self, kind: str, host: str) -> None:
         """Gives the slot of a taken task back."""
-        with self._changed:
+        with self._lock:
             self._gate.release(host)
             self._flying[host][kind] -= 1
             for each, tasks in self._tasks.items():
                 if host in tasks:
                     self._list(each, host, tasks[host][0][0])
-            self._changed.notify_all()
+                    self._changed[each].notify()
 
     def park(self, host: str, seconds: float) -> None:
         """Nobody asks the host for so long."""
-        with self._changed:
+        with self._lock:
             self._gate.park(host, seconds)
 
     def waiting(self, kind: str) -> Mapping[str, int]:
         """How many tasks of this kind wait here, by host."""
-        with self._changed:
+        with self._lock:
             return {host: len(heap) for host, heap in self._tasks[kind].items()}
 
     def close(self) -> None:
         """No more tasks are given out."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            for changed in self._changed.values():
+                changed.notify_all()
 
     def _list(self, kind: str, host: str, when: float, *, again: bool = False) -> None:
         """Puts a host into the heap of those worth asking; `again` also where it stands there for later."""

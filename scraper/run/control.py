@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 
+WINDOW = 64
+"""Pages or files of one host that wait in memory."""
+
 
 class Control:
     """What stops the workers: a signal, a full disk, a bug. The main thread waits here for changes."""
@@ -47,9 +50,17 @@ class Window:
         with self._lock:
             self._held[kind, host].add(key)
 
-    def discard(self, kind: str, host: str, key: int) -> None:
-        """It has its ending in the ledger."""
+    def discard(self, kind: str, host: str, key: int) -> bool:
+        """It has its ending in the ledger; gives whether the host's window is half empty now."""
         with self._lock:
-            self._held[kind, host].discard(key)
-            if not self._held[kind, host]:
+            held = self._held[kind, host]
+            held.discard(key)
+            if not held:
                 del self._held[kind, host]
+            return len(held) <= WINDOW // 2
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in memory."""
+        with self._lock:
+            return not self._held

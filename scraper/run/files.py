@@ -32,5 +32,6 @@ class FileWorker(Worker[FileTask]):
     def _finish(self, work: Work[FileTask], outcome: Outcome) -> None:
         outcome = replace(outcome, attempts=work.attempt, seconds=self.seconds(work))
         self.kit.ledger.finish(work.task.id, outcome)
-        self.kit.window.discard(self.kind, urls.host_key(work.start.url), work.task.id)
         self.kit.events.file_ended(outcome)
+        if self.kit.window.discard(self.kind, urls.host_key(work.start.url), work.task.id):
+            self.control.changed.set()

@@ -68,6 +68,7 @@ class PageWorker(Worker[PageTask]):
 
     def _discard(self, work: Work[PageTask]) -> None:
         self.kit.window.discard(self.kind, urls.host_key(work.task.request.url), work.task.id)
+        self.control.changed.set()
 
     def _rule(self, request: Request) -> Rule:
         return self.kit.job.rules[request.rule or ""]

@@ -16,7 +16,6 @@ from scraper.files import naming
 from scraper.job.fields import Fields, PathText
 from scraper.job.model import Job
 from scraper.model import Download, Outcome
-from scraper.run.control import Control
 from scraper.run.kit import Kit
 
 ROWS = 500
@@ -25,12 +24,21 @@ PLAIN = "{{ filename }}"
 """The path template that needs no rendering."""
 
 
-def queue_entry(kit: Kit, at: int, done: int, control: Control) -> None:
-    """Queues what start entry `at` gives; of a list, what stands behind the first `done` rows."""
-    entry = kit.job.entry(at)
-    if entry.list_ is not None:
-        _queue_list(kit, at, kit.folder / entry.list_, done, control)
-        return
+def queue_entries(kit: Kit) -> Iterator[None]:
+    """Queues what the start entries give, each once a run; stops after each batch, so that work goes on meanwhile."""
+    for at in range(len(kit.job.start)):
+        done, whole = kit.ledger.rows_done(at)
+        entry = kit.job.entry(at)
+        if whole:
+            continue
+        if entry.list_ is not None:
+            yield from _queue_list(kit, at, kit.folder / entry.list_, done)
+        else:
+            _queue_request(kit, at)
+            yield
+
+
+def _queue_request(kit: Kit, at: int) -> None:
     from scraper.run.start import request_of
 
     with kit.ledger.db.transaction():
@@ -40,7 +48,7 @@ def queue_entry(kit: Kit, at: int, done: int, control: Control) -> None:
         kit.ledger.note_rows(at, 1, whole=True)
 
 
-def _queue_list(kit: Kit, at: int, path: Path, done: int, control: Control) -> None:
+def _queue_list(kit: Kit, at: int, path: Path, done: int) -> Iterator[None]:
     """One transaction a batch: its files, and the position behind it."""
     limit = kit.options.limit
     position = done
@@ -50,9 +58,7 @@ def _queue_list(kit: Kit, at: int, path: Path, done: int, control: Control) -> N
             for number, line in batch[:room]:
                 _queue_line(kit, at, number, line)
             kit.ledger.note_rows(at, position, whole=False)
-        control.changed.set()
-        if control.stopping:
-            return
+        yield
     kit.ledger.note_rows(at, position, whole=True)
 
 

@@ -29,7 +29,7 @@ from scraper.net.hosts import Scheduler
 from scraper.records import jsonl
 from scraper.run import kit as kits
 from scraper.run import rows
-from scraper.run.control import Control
+from scraper.run.control import WINDOW, Control
 from scraper.run.events import Events
 from scraper.run.files import FileWorker
 from scraper.run.kit import Kit, Options
@@ -44,9 +44,8 @@ from scraper.state.recovery import recover, settle_names
 
 log = logging.getLogger("scraper")
 PAGE_THREADS = 8
-WINDOW = 64
-"""Pages or files of one host that wait in memory."""
 TICK = 0.2
+DONE = object()
 STATE = ".scraper"
 GRACE = 8.0
 """Seconds that SIGTERM leaves to what is in flight: service managers lose patience after ten."""
@@ -79,7 +78,7 @@ class Runner:
         self._events = events
         self._control = control
         self._state = state
-        self._began = time.monotonic()
+        self._began = self._flushed = time.monotonic()
         state.mkdir(parents=True, exist_ok=True)
         self._db = Database(state / "ledger.db")
         self._disk = OutputFolder(dest, create=not options.dry)
@@ -136,17 +135,31 @@ class Runner:
         for thread in threads:
             thread.start()
         try:
-            self._seed()
-            while not self._control.stopping and self.kit.ledger.open_count:
-                self._control.changed.clear()
-                self._feed("page")
-                self._plan() if self._options.dry else self._feed("file")
-                self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
-                self._control.changed.wait(TICK)
-                self.kit.ledger.flush()
+            seeding = rows.queue_entries(self.kit)
+            seeded = False
+            while not self._control.stopping and not (seeded and not self.kit.ledger.open_count):
+                seeded = seeded or next(seeding, DONE) is DONE
+                self._turn(seeded)
         finally:
             self.kit.scheduler.close()
             self._join(threads)
+
+    def _turn(self, seeded: bool) -> None:
+        """One turn of the main thread: fill the windows, show, wait for a change if there is nothing to queue."""
+        self._control.changed.clear()
+        self._feed("page")
+        self._plan(seeded) if self._options.dry else self._feed("file")
+        self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
+        if seeded:
+            self._control.changed.wait(TICK)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Writes outcomes: several times a second, and at once where nothing else is going on."""
+        now = time.monotonic()
+        if now - self._flushed >= TICK or self.kit.window.is_empty:
+            self._flushed = now
+            self.kit.ledger.flush()
 
     def _threads(self) -> list[threading.Thread]:
         files = 0 if self._options.dry else self.kit.job.files.jobs
@@ -172,13 +185,6 @@ class Runner:
                 thread.join(TICK / 4)
             self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
 
-    def _seed(self) -> None:
-        """Queues what the start entries say, each entry once a run."""
-        for at in range(len(self.kit.job.start)):
-            position, whole = self.kit.ledger.rows_done(at)
-            if not whole and not self._control.stopping:
-                rows.queue_entry(self.kit, at, position, self._control)
-
     def _feed(self, kind: str) -> None:
         """Fills the window of each host that has more open than it holds."""
         limited = kind == "page" and self._options.limit is not None
@@ -199,9 +205,9 @@ class Runner:
             self.kit.window.add(kind, host, work.task.id)
             self.kit.scheduler.put(kind, host, work)
 
-    def _plan(self) -> None:
+    def _plan(self, seeded: bool) -> None:
         """A dry run tells the files and fetches none."""
-        if not self.kit.ledger.pending["page"]:
+        if seeded and not self.kit.ledger.pending["page"]:
             for path in self.kit.ledger.open_paths():
                 self._events.planned(path)
             self.kit.ledger.end_all("file", "skipped:dry run")

@@ -85,7 +85,6 @@ class Worker(Generic[T]):
                     self._serve(work)
                 finally:
                     self.kit.scheduler.release(self.kind, host)
-                    self.control.changed.set()
         except BaseException as error:  # handed to the main thread, which raises it
             self.control.fail(error)
 

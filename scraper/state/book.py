@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -35,6 +36,7 @@ class Book:
         self._look = look
         self._existing = existing
         self._outcomes: list[tuple[int, Outcome]] = []
+        self._full = threading.Lock()
         self._claimed: set[int] = set()
 
     def begin(self, run: str) -> None:
@@ -46,12 +48,12 @@ class Book:
     @property
     def open_count(self) -> int:
         """How many pages and files have no ending yet."""
-        with self.db.transaction():
+        with self.db.held():
             return sum(sum(each.values()) for each in self.pending.values())
 
     def pending_hosts(self, kind: str) -> list[tuple[str, int]]:
         """The hosts that have open pages or files, and how many."""
-        with self.db.transaction():
+        with self.db.held():
             return list(self.pending[kind].items())
 
     def _more(self, kind: str, host: str) -> None:

@@ -71,6 +71,12 @@ class Database:
             if self._depth == 0:
                 self._connection.execute("COMMIT")
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else reads or writes meanwhile; for counts that are kept beside the file."""
+        with self._lock:
+            yield
+
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """One statement."""
         with self._lock, _told(self._path):

@@ -178,16 +178,18 @@ class FileBook(Book):
             self.db.execute("INSERT INTO moves VALUES (?, ?, ?, ?)", row["key"], template, row["path"], whole)
 
     def finish(self, file_id: int, outcome: Outcome) -> None:
-        """T3, batched: how a file ended."""
-        with self.db.transaction():
+        """T3, batched: how a file ended. Most calls only add to the batch, and wait for nobody."""
+        with self._full:
             self._outcomes.append((file_id, outcome))
-            if len(self._outcomes) >= BATCH:
-                self.flush()
+            is_full = len(self._outcomes) >= BATCH
+        if is_full:
+            self.flush()
 
     def flush(self) -> None:
         """Writes the outcomes that wait in memory."""
         with self.db.transaction():
-            outcomes, self._outcomes = self._outcomes, []
+            with self._full:
+                outcomes, self._outcomes = self._outcomes, []
             for file_id, outcome in outcomes:
                 self._write_outcome(file_id, outcome)
 
