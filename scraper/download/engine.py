@@ -62,7 +62,7 @@ class Engine:
             following = redirected(self._courier, hop, reply)
             if following is not None:
                 return following
-            if reply.status == 304:
+            if reply.status == 304 and self._conditions(task):
                 return Outcome("unchanged", task.path, reply.url, status=304, why="the server says it is the same")
             check_status(self._courier, reply)
             with _disk_told(reply.url):
@@ -72,10 +72,12 @@ class Engine:
 
     def _wire(self, task: FileTask, hop: Hop, pace: Pace) -> Wire:
         given = {} if hop.crossed else task.download.headers or {}
-        conditions: dict[str, str] = {}
-        if task.stood is not None:
-            conditions = decide.conditions(self._existing, task.etag, task.last_modified)
-        return Wire(hop.method, hop.url, given=given, added=conditions, encodings="identity", deadline=pace.left)
+        added = self._conditions(task)
+        return Wire(hop.method, hop.url, given=given, added=added, encodings="identity", deadline=pace.left)
+
+    def _conditions(self, task: FileTask) -> dict[str, str]:
+        """The conditional headers; {} where nothing stands, and then a 304 would be no answer."""
+        return decide.conditions(self._existing, task.etag, task.last_modified) if task.stood is not None else {}
 
     def _keep(self, task: FileTask, reply: Reply, pace: Pace) -> Outcome:
         """The file of a good answer."""
@@ -124,7 +126,7 @@ class Engine:
             "saved", task.path, reply.url, status=reply.status, bytes=part.bytes, sha256=part.digest(),
             type=media_type(reply.headers.get("content-type")), etag=etag, last_modified=modified,
         )  # fmt: skip
-        replacing = task.stood is not None and self._existing in ("overwrite", "check")
+        replacing = task.stood is not None and self._existing in decide.REPLACING
         if replacing:
             self._ledger.note_part(task.id, part.inode, etag, modified)
         try:
@@ -136,11 +138,12 @@ class Engine:
     def _came_between(self, task: FileTask, part: Part, saved: Outcome) -> Outcome:
         """Something appeared under the name while the file was on its way: `existing` decides."""
         stood = self._folder.look(task.path)
-        ending = decide.at_reservation(stood, self._existing)
-        if ending is not None or stood is None or stood.is_folder:
+        is_file = stood is not None and not stood.is_folder
+        ending = decide.at_reservation(stood, self._existing) if is_file else decide.NAME_TAKEN
+        if ending is not None:
             self._folder.remove(part.path)
             why = "something appeared under its name meanwhile"
-            return replace(saved, ending=ending or decide.NAME_TAKEN, bytes=0, sha256=None, why=why)
+            return replace(saved, ending=ending, bytes=0, sha256=None, why=why)
         self._ledger.note_part(task.id, part.inode, saved.etag, saved.last_modified)
         self._folder.finish(part.path, task.path, replace=True)
         return saved

@@ -10,6 +10,10 @@ from __future__ import annotations
 from scraper.model import Stood
 
 SKIPPED, NAME_TAKEN = "skipped:exists", "failed:name"
+OF_OTHERS = frozenset({SKIPPED, NAME_TAKEN})
+"""Endings of files under whose name stands what is not ours."""
+REPLACING = frozenset({"overwrite", "check"})
+"""`existing` that puts a file over what stands under its name."""
 
 
 def at_reservation(stood: Stood | None, existing: str) -> str | None:
@@ -31,8 +35,9 @@ def conditions(existing: str, etag: str | None, last_modified: str | None) -> di
 def recovered(stood_before: int | None, part_inode: int | None, now: Stood | None) -> bool:
     """Whether a final name of an open row is ours and whole (DESIGN 4.2).
 
-    It is, if nothing stood there when the name was reserved, or if it is the inode of our part.
+    It is, if it is the inode of our part; where that was not noted, if nothing stood there when the name was
+    reserved. (It is noted before a rename onto something, also onto what came after the name was reserved.)
     """
     if now is None or now.is_folder:
         return False
-    return stood_before is None or (part_inode is not None and now.inode == part_inode)
+    return stood_before is None if part_inode is None else now.inode == part_inode

@@ -19,10 +19,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from scraper.errors import DiskError
+from scraper.files.refusals import full_disk_told, refusal_told
 from scraper.model import Stood
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV})
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -52,7 +51,7 @@ class Part:
             OSError: any other refusal.
         """
         view = memoryview(piece)
-        with _full_disk_told(self.path):
+        with full_disk_told(self.path):
             while view:
                 view = view[os.write(self._descriptor, view) :]
         self.bytes += len(piece)
@@ -67,7 +66,7 @@ class Part:
         """Closes the file, once; errors of a late write are told here."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            with _full_disk_told(self.path):
+            with full_disk_told(self.path):
                 os.close(descriptor)
 
 
@@ -81,7 +80,7 @@ class OutputFolder:
     def __init__(self, root: Path, *, create: bool = True) -> None:
         self.root = root
         if create:
-            with _full_disk_told(str(root)):
+            with full_disk_told(str(root)):
                 root.mkdir(parents=True, exist_ok=True)
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if root.is_dir() else None
 
@@ -107,7 +106,7 @@ class OutputFolder:
             FileExistsError: something stands there.
             DiskError, OSError: the disk refuses.
         """
-        with _full_disk_told(path), self._folder_of(path, create=True) as (folder, name):
+        with full_disk_told(path), self._folder_of(path, create=True) as (folder, name):
             return Part(os.open(name, _EXCLUSIVE, 0o666, dir_fd=folder), path)
 
     def finish(self, part: str, path: str, *, replace: bool = False) -> None:
@@ -116,7 +115,7 @@ class OutputFolder:
         Raises:
             FileExistsError: something stands there and `replace` is off.
         """
-        with _full_disk_told(path), self._folder_of(path, create=True) as (folder, name):
+        with full_disk_told(path), self._folder_of(path, create=True) as (folder, name):
             source = part.rpartition("/")[2]
             assert folder is not None, "made or refused"
             if replace:
@@ -124,23 +123,28 @@ class OutputFolder:
                 return
             _link(folder, source, name)
 
-    def move(self, path: str, to: str) -> None:
+    def move(self, path: str, to: str, *, replace: bool = False) -> None:
         """Gives a finished file another name, in any folder.
 
         Raises:
-            FileExistsError: something stands there.
+            FileExistsError: something stands there and `replace` is off.
+            DiskError, OSError: the disk refuses.
         """
         with (
+            full_disk_told(to),
             self._folder_of(path, create=False) as (source, name),
             self._folder_of(to, create=True) as (goal, new),
         ):
             if source is None:
                 raise FileNotFoundError(errno.ENOENT, "no such folder", path)
-            _link(source, name, new, goal)
+            if replace:
+                os.rename(name, new, src_dir_fd=source, dst_dir_fd=goal)
+            else:
+                _link(source, name, new, goal)
 
     def remove(self, path: str) -> None:
         """Removes a file; that it is not there is no mistake."""
-        with self._folder_of(path, create=False) as (folder, name):
+        with full_disk_told(path), self._folder_of(path, create=False) as (folder, name):
             if folder is not None:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
@@ -151,19 +155,30 @@ class OutputFolder:
             if folder is None:
                 raise FileNotFoundError(errno.ENOENT, "no such folder", path)
             with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
+                found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise OSError(errno.EINVAL, "not a regular file", path)
+                return hashlib.file_digest(file, "sha256").hexdigest(), found.st_size
 
     def write_whole(self, path: str, lines: Iterator[bytes]) -> None:
-        """Writes a file of our own (records, summary) as a part and renames it over the old one."""
+        """Writes a file of our own (the records) as a part and renames it over the old one.
+
+        Raises:
+            DiskError: the disk refuses; what stood there stands.
+        """
         part = f"{path}.part"
-        self.remove(part)
-        new = self.open_part(part)
-        try:
-            for line in lines:
-                new.write(line)
-        finally:
-            new.close()
-        self.finish(part, path, replace=True)
+        with refusal_told(path):
+            self.remove(part)
+            new = self.open_part(part)
+            try:
+                for line in lines:
+                    new.write(line)
+                new.close()
+                self.finish(part, path, replace=True)
+            except BaseException:
+                new.close()
+                self.remove(part)
+                raise
 
     @contextlib.contextmanager
     def _folder_of(self, path: str, *, create: bool) -> Iterator[tuple[int | None, str]]:
@@ -216,14 +231,3 @@ def _link(folder: int, source: str, name: str, goal: int | None = None) -> None:
         os.rename(source, name, src_dir_fd=folder, dst_dir_fd=goal)
         return
     os.unlink(source, dir_fd=folder)
-
-
-@contextlib.contextmanager
-def _full_disk_told(path: str) -> Iterator[None]:
-    """A disk that takes nothing more stops the run; it is not the fault of one file."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise DiskError(f"{path}: {os.strerror(error.errno or 0)}") from error
-        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from typing import Any
 
 WINDOW = 64
 """Pages or files of one host that wait in memory."""
@@ -45,6 +46,17 @@ class Window:
         with self._lock:
             return set(self._held.get((kind, host), ()))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is on its way; what was found by the way then is in the ledger."""
+        with self._lock:
+            return not self._held
+
+    def has(self, kind: str) -> bool:
+        """Whether anything of this kind is on its way."""
+        with self._lock:
+            return any(each == kind for each, _ in self._held)
+
     def add(self, kind: str, host: str, key: int) -> None:
         """Something was taken from the ledger."""
         with self._lock:
@@ -59,8 +71,32 @@ class Window:
                 del self._held[kind, host]
             return len(held) <= WINDOW // 2
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is in memory."""
+
+class Logins:
+    """Pages that wait for a new login: a worker puts them here, the main thread logs in and puts them back.
+
+    Attributes:
+        number: how many logins there were.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Any] = []
+        self.number = 0
+
+    def ask(self, work: Any) -> None:
+        """The page of this work shows that the session is gone."""
         with self._lock:
-            return not self._held
+            self._waiting.append(work)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a page waits whose attempt saw the newest login; an older one need only be tried again."""
+        with self._lock:
+            return any(work.logins == self.number for work in self._waiting)
+
+    def take(self) -> list[Any]:
+        """What waits; it waits no more."""
+        with self._lock:
+            taken, self._waiting = self._waiting, []
+            return taken

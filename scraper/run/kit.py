@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +21,13 @@ from scraper.files.parts import OutputFolder
 from scraper.job.fields import Fields
 from scraper.job.loaded import Loaded
 from scraper.job.model import Job
-from scraper.job.parts import is_template
+from scraper.job.parts import Http, is_template
 from scraper.model import State
+from scraper.net.cookies import read_cookies_txt
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.robots import Robots
 from scraper.net.session import USER_AGENT, Session
-from scraper.run.control import Window
+from scraper.run.control import Logins, Window
 from scraper.run.events import Events
 from scraper.run.unbuilt import unbuilt
 from scraper.state.bodies import Bodies
@@ -76,6 +77,7 @@ class Kit:
     names: Mapping[str, Any]
     state: State = field(default_factory=State)
     window: Window = field(default_factory=Window)
+    logins: Logins = field(default_factory=Logins)
 
     @property
     def folder(self) -> Path:
@@ -110,16 +112,35 @@ def settle(loaded: Loaded, *, lists: bool = False) -> tuple[Job, dict[str, str]]
     """The job with its settings rendered, and its secrets; refuses what is not built.
 
     Raises:
-        JobError: a secret that is not set, a key whose work is not built yet.
+        JobError: a secret that is not set, a file that cannot be read, a key whose work is not built yet.
     """
-    missing = [loaded.mistake(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job, lists=lists)]
-    if missing:
-        raise errors.JobError(missing)
+    wrong = [(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job, lists=lists)]
+    if wrong := [*wrong, *_unreadable(loaded.job.http, loaded.folder)]:
+        raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
     if not loaded.has_secrets:
         return loaded.job, {}
     from scraper.job.load import settle_secrets, settled
 
     return settled(loaded), settle_secrets(loaded)
+
+
+def _unreadable(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The files that `http:` names and that cannot be read."""
+    cert = http.cert if isinstance(http.cert, tuple) else (http.cert,)
+    named: dict[tuple[str | int, ...], Any] = {("http", "cookies"): http.cookies, ("http", "verify"): http.verify}
+    named |= {("http", "cert", *([at] if len(cert) > 1 else [])): path for at, path in enumerate(cert)}
+    for where, path in named.items():
+        if not isinstance(path, str):
+            continue
+        try:
+            if where[-1] == "cookies":
+                read_cookies_txt(folder / path)
+            elif not (folder / path).is_dir():
+                (folder / path).open("rb").close()
+        except OSError as error:
+            yield where, f"{path} cannot be read: {error.strerror}"
+        except ValueError as error:
+            yield where, str(error)
 
 
 def fingerprint(loaded: Loaded, limit: int | None, lists: Mapping[str, str]) -> str:
@@ -129,7 +150,8 @@ def fingerprint(loaded: Loaded, limit: int | None, lists: Mapping[str, str]) -> 
         for entry in loaded.data["start"]
     ]
     parts = [start, loaded.data.get("rules"), dict(loaded.variables), limit]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    # Not sorted: the order of rules and fields says something too.
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
 def home_origins(job: Job, names: Mapping[str, Any]) -> set[str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scraper import secrets
+from scraper.errors import ScraperError
 
 
 class JsonLines(logging.Formatter):
@@ -30,7 +31,7 @@ class JsonLines(logging.Formatter):
 
 @contextlib.contextmanager
 def run_log(path: Path) -> Iterator[None]:
-    """Adds what is logged to the file as long as the run goes on."""
+    """Adds what is logged to the file as long as the run goes on, and the traceback of a bug that ends it."""
     handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(JsonLines())
     handler.addFilter(lambda record: not record.name.startswith("scraper.server"))
@@ -38,6 +39,12 @@ def run_log(path: Path) -> Iterator[None]:
     logger.addHandler(handler)
     try:
         yield
+    except ScraperError:
+        raise
+    except Exception as error:
+        trace = (type(error), error, error.__traceback__)
+        handler.handle(logging.LogRecord(logger.name, logging.ERROR, "", 0, "a bug ended the run", None, trace))
+        raise
     finally:
         logger.removeHandler(handler)
         handler.close()

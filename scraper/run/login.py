@@ -7,9 +7,10 @@ the main thread is here, so nothing else waits with it.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-from scraper import errors, urls
+from scraper import errors, secrets, urls
 from scraper.fetch import exchange, first_hop
 from scraper.job import template
 from scraper.job.parts import LoginStep, LongSelector
@@ -34,8 +35,11 @@ def log_in(kit: Kit, control: Control) -> bool:
             page = _fetch(kit, request, step)
             _learn(kit, at, step, page)
         except errors.RequestError as error:
-            kit.ledger.add_ended(request, error.ending, f"login step {at + 1}: {error.message}")
-            kit.events.page_ended(error.url, error.ending, f"login step {at + 1}: {error.message}")
+            why = secrets.display(kit.courier.conceal(f"login step {at + 1}: {error.message}"))
+            # By its body it is another than the page of that URL, which may have an ending of its own.
+            told = replace(request, json={"login step": at + 1})
+            kit.ledger.add_ended(told, error.ending, why)
+            kit.events.page_ended(error.url, error.ending, why)
             return False
         if control.stopping:
             return False

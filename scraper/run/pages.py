@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,26 +20,33 @@ from scraper.state.ledger import PageTask
 
 T = TypeVar("T")
 log = logging.getLogger("scraper")
+_GOOD = frozenset(range(200, 300)) - {206}
 
 
 class PageWorker(Worker[PageTask]):
     """Fetches and reads pages."""
 
     kind = "page"
+    _checked: frozenset[int] = frozenset()
+    """The readings whose `expect` the page at hand has met; any other is done behind it, by `reread`."""
 
     def attempt(self, work: Work[PageTask]) -> Page | Hop:
         """One exchange; a page that misses its rule's `expect` is a failure that may be tried again."""
-        task = work.task
-        if task.request.method not in self.kit.courier.http.retry.methods and work.hop is work.start:
+        work.logins = self.kit.logins.number
+        if work.task.request.method not in self.kit.courier.http.retry.methods and work.hop is work.start:
             self._note_sending(work)
-        rules = [self._rule(request) for _, request in self.kit.ledger.open_reads(task.id)]
-        expected = {status for rule in rules if rule.expect for status in rule.expect.status or ()}
-        found = exchange(self.kit.courier, task.request, work.hop, tuple(expected))
+        reads = self.kit.ledger.open_reads(work.task.id)
+        rules = [self._rule(request) for _, request in reads]
+        try:
+            found = exchange(self.kit.courier, work.task.request, work.hop, wanted_statuses(rules))
+        except errors.StatusError as error:
+            raise self._missed(work, error, rules) from error
         if isinstance(found, Page):
             work.again = True
             for rule in rules:
                 self._expect(found, rule)
             work.again = False
+            self._checked = frozenset(read_id for read_id, _ in reads)
         return found
 
     def _note_sending(self, work: Work[PageTask]) -> None:
@@ -52,9 +59,9 @@ class PageWorker(Worker[PageTask]):
     def succeeded(self, work: Work[PageTask], result: Page) -> None:
         """Reads the page and writes T1, then reads again what a nearer finding asks for."""
         ending, why = self._commit(work, result)
-        self._discard(work)
         self.kit.events.page_ended(result.url, ending, why)
-        self._reread()
+        self.reread()
+        self._discard(work)
 
     def ended(self, work: Work[PageTask], error: errors.RequestError) -> None:
         """Failed or skipped for good."""
@@ -73,10 +80,31 @@ class PageWorker(Worker[PageTask]):
     def _rule(self, request: Request) -> Rule:
         return self.kit.job.rules[request.rule or ""]
 
+    # -- what a rule expects ---------------------------------------------------------------------------
+
+    def _missed(self, work: Work[PageTask], error: errors.StatusError, rules: list[Rule]) -> errors.RequestError:
+        """A status that an `expect` leaves out is a shape that may be tried again; one that asks to wait stays."""
+        picky = next((rule for rule in rules if rule.expect and rule.expect.status), None)
+        if picky is None or error.status in self.kit.courier.http.retry.statuses:
+            return error
+        work.again = True
+        return _wrong_status(error.url, error.status, picky)
+
     def _expect(self, page: Page, rule: Rule) -> None:
+        if page.status not in (_statuses(rule) or _GOOD):
+            raise _wrong_status(page.url, page.status, rule)
         if rule.expect is not None and rule.expect.has is not None:
             document = open_page(page, rule.read, rule.parser)
             check_expect(page, document, rule.expect, rule.language, self.kit.names)
+
+    def may_wait(self, work: Work[PageTask]) -> bool:
+        """A page that misses its `expect` waits for a new login, once (JOBS.md, Pages)."""
+        if not work.again or work.asked_login or not self.kit.job.login:
+            return False
+        work.asked_login = True
+        self.kit.logins.ask(work)
+        self.control.changed.set()
+        return True
 
     # -- T1 --------------------------------------------------------------------------------------------
 
@@ -84,7 +112,8 @@ class PageWorker(Worker[PageTask]):
         """One transaction: the page, and what each rule found on it. Gives its ending, and why."""
         task, ledger = work.task, self.kit.ledger
         self.kit.bodies.keep(task.id, page)
-        readings = [(read_id, request, self._read(page, request)) for read_id, request in ledger.open_reads(task.id)]
+        reads = [each for each in ledger.open_reads(task.id) if each[0] in self._checked]
+        readings = [(read_id, request, self._read(page, request)) for read_id, request in reads]
         failed = next((found for _, _, found in readings if isinstance(found, errors.RequestError)), None)
         ending, why = ("ok", "") if failed is None else (failed.ending, failed.message)
         with ledger.db.transaction():
@@ -109,20 +138,36 @@ class PageWorker(Worker[PageTask]):
             return error
         return each_text(reading, self.kit.courier.conceal) if self.kit.courier.known else reading
 
-    def _reread(self) -> None:
+    def reread(self) -> None:
+        """Does what is left to be read of pages that have ended: a late or a nearer finding asks for it."""
         while (claimed := self.kit.ledger.claim_reread()) is not None:
             page_id, url = claimed
-            for read_id, request in self.kit.ledger.open_reads(page_id):
-                page = self.kit.bodies.load(page_id, request)
-                if page is None:
-                    self.kit.ledger.reopen_page(page_id)
-                    break
-                found = self._read(page, request)
-                if isinstance(found, Reading):
-                    self.kit.ledger.commit_reading(read_id, request, self._limited(found), url)
-                else:
-                    self.kit.ledger.end_page(page_id, found.ending, why=found.message, status=page.status)
-            self.kit.ledger.release_reread(page_id)
+            try:
+                for read_id, request in self.kit.ledger.open_reads(page_id):
+                    if not self._read_late(page_id, read_id, request, url):
+                        self.kit.ledger.reopen_page(page_id)
+                        break
+            finally:
+                self.kit.ledger.release_reread(page_id)
+
+    def _read_late(self, page_id: int, read_id: int, request: Request, url: str) -> bool:
+        """One reading of a page that was kept; False where it must be fetched again."""
+        page = self.kit.bodies.load(page_id, request)
+        if page is None:
+            return False
+        try:
+            self._expect(page, self._rule(request))
+            found = self._read(page, request)
+        except errors.RequestError as error:
+            if request.method in self.kit.courier.http.retry.methods:
+                return False
+            found = error
+        if isinstance(found, Reading):
+            self.kit.ledger.commit_reading(read_id, request, self._limited(found), url)
+        else:
+            self.kit.ledger.end_page(page_id, found.ending, why=found.message, status=page.status)
+            self.kit.events.page_ended(page.url, found.ending, found.message)
+        return True
 
     # -- --limit ---------------------------------------------------------------------------------------
 
@@ -145,6 +190,26 @@ class PageWorker(Worker[PageTask]):
         met = self.kit.ledger.items_met() if self.kit.has_items else self.kit.ledger.files_met()
         if met >= limit:
             self.kit.ledger.end_all("page", "skipped:limit")
+
+
+def wanted_statuses(rules: Iterable[Rule]) -> tuple[int, ...]:
+    """The statuses that make a page for some of its rules; empty: any that is good."""
+    given = [_statuses(rule) for rule in rules]
+    if not any(given):
+        return ()
+    return tuple({status for each in given for status in each or _GOOD})
+
+
+def _statuses(rule: Rule) -> tuple[int, ...]:
+    return (rule.expect.status if rule.expect is not None else None) or ()
+
+
+def _wrong_status(url: str, status: int, rule: Rule) -> errors.RequestError:
+    """A rule that names none takes what is good; a page of another is no page for it."""
+    if not _statuses(rule):
+        return errors.StatusError(url, status)
+    wanted = " or ".join(map(str, _statuses(rule)))
+    return errors.ShapeError(url, f"expect.status: the page came with {status}, not {wanted}")
 
 
 def each_text(value: T, change: Callable[[str], str]) -> T:

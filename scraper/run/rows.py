@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from scraper import urls
+from scraper import secrets, urls
 from scraper.files import naming
 from scraper.job.fields import Fields, PathText
 from scraper.job.model import Job
@@ -80,7 +80,7 @@ def _queue_line(kit: Kit, at: int, number: int, line: str) -> None:
         url = urls.fixed(line)
     except ValueError:
         url = line
-    if urls.is_http(url):
+    if urls.is_http(url) and not secrets.names(url):  # nobody forges a mark to have our secret sent
         kit.ledger.add_download(_file_of(kit, at, number, line, url))
     else:
         why = f"row {number} is not an http or https URL"

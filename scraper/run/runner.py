@@ -14,14 +14,17 @@ import json
 import logging
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from scraper import errors, secrets
+from scraper import errors, secrets, urls
 from scraper.download.engine import Engine
 from scraper.errors import Exit
 from scraper.fetch import Courier
+from scraper.files import naming
 from scraper.files.parts import OutputFolder
+from scraper.files.refusals import refusal_told
 from scraper.job.fields import base_names
 from scraper.job.loaded import Loaded
 from scraper.model import State, Summary
@@ -34,7 +37,7 @@ from scraper.run.events import Events
 from scraper.run.files import FileWorker
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
-from scraper.run.work import Work, Worker, file_work, page_work
+from scraper.run.work import Work, Worker, file_work, page_work, put_back
 from scraper.state import runs
 from scraper.state.bodies import Bodies
 from scraper.state.db import Database
@@ -62,7 +65,7 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
     job, known = kits.settle(loaded, lists=options.lists)
     dest = kits.dest_of(loaded, job, options)
     with hold(dest, dry=options.dry) as scratch:
-        state = options.state or (scratch if options.dry else dest) / STATE
+        state = scratch / STATE if options.dry else options.state or dest / STATE
         return Runner(loaded, job, known, dest, state, options, events, control or Control()).run()
 
 
@@ -79,10 +82,11 @@ class Runner:
         self._control = control
         self._state = state
         self._began = self._flushed = time.monotonic()
-        state.mkdir(parents=True, exist_ok=True)
+        with refusal_told(state):
+            state.mkdir(parents=True, exist_ok=True)
         self._db = Database(state / "ledger.db")
         self._disk = OutputFolder(dest, create=not options.dry)
-        ledger = Ledger(self._db, self._disk.look, job.files.existing)
+        ledger = Ledger(self._db, self._disk.look, job.files.existing, _templates(job))
         recover(ledger, self._disk)
         self.kit = self._kit(job, known, ledger)
 
@@ -97,7 +101,7 @@ class Runner:
         courier = Courier(session, job.http, known, now=options.now)
         engine = Engine(courier, self._disk, ledger, job.files.existing, job.records.path)
         scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login"))
-        again = any(rule.follow for rule in job.rules.values())
+        again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
         return Kit(
             job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
@@ -108,18 +112,27 @@ class Runner:
         """The whole of it."""
         kit = self.kit
         folder = self._state / "runs" / kit.run.id
-        folder.mkdir(parents=True, exist_ok=True)
-        with run_log(folder / "log.jsonl"):
+        with ExitStack() as stack:
+            with refusal_told(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(run_log(folder / "log.jsonl"))
             self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
             kits.warn_of(kit.job)
             try:
-                if self._log_in():
-                    self._work()
+                self._to_the_end()
                 return self._close(folder)
             finally:
                 self._events.done()
                 self._db.close()
                 self._disk.close()
+
+    def _to_the_end(self) -> None:
+        """Or until the disk takes nothing more, in whichever thread that shows."""
+        try:
+            if self._log_in():
+                self._work()
+        except errors.DiskError as error:
+            self._control.fail(error)
 
     def _log_in(self) -> bool:
         if not self.kit.job.login:
@@ -137,7 +150,7 @@ class Runner:
         try:
             seeding = rows.queue_entries(self.kit)
             seeded = False
-            while not self._control.stopping and not (seeded and not self.kit.ledger.open_count):
+            while not self._control.stopping and (not seeded or self._is_open()):
                 seeded = seeded or next(seeding, DONE) is DONE
                 self._turn(seeded)
         finally:
@@ -147,6 +160,8 @@ class Runner:
     def _turn(self, seeded: bool) -> None:
         """One turn of the main thread: fill the windows, show, wait for a change if there is nothing to queue."""
         self._control.changed.clear()
+        self._log_in_again()
+        self._read_what_was_left()
         self._feed("page")
         self._plan(seeded) if self._options.dry else self._feed("file")
         self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
@@ -160,6 +175,28 @@ class Runner:
         if now - self._flushed >= TICK or self.kit.window.is_empty:
             self._flushed = now
             self.kit.ledger.flush()
+
+    def _is_open(self) -> bool:
+        """Whether anything has no ending. The window is asked first: what is in it may still find more."""
+        return not self.kit.window.is_empty or self.kit.ledger.open_count > 0
+
+    def _read_what_was_left(self) -> None:
+        """Pages that no worker reads again: a killed run left them, or a start entry came when they had ended."""
+        if self.kit.job.rules and self.kit.window.is_empty:
+            from scraper.run.pages import PageWorker
+
+            PageWorker(self.kit, self._control).reread()
+
+    def _log_in_again(self) -> None:
+        """For pages that show that the session is gone; a login that fails ends the run, which stays open."""
+        logins = self.kit.logins
+        if logins.is_due:
+            if not self._log_in():
+                self._control.stop(self._control.stop_code or Exit.FAILURES)
+                return
+            logins.number += 1
+        for work in logins.take():
+            put_back(self.kit, "page", work)
 
     def _threads(self) -> list[threading.Thread]:
         files = 0 if self._options.dry else self.kit.job.files.jobs
@@ -187,23 +224,37 @@ class Runner:
 
     def _feed(self, kind: str) -> None:
         """Fills the window of each host that has more open than it holds."""
-        limited = kind == "page" and self._options.limit is not None
-        room = 1 if limited else WINDOW
+        if kind == "page" and self._options.limit is not None:
+            self._feed_in_order()
+            return
         for host, count in self.kit.ledger.pending_hosts(kind):
             held = self.kit.window.held(kind, host)
-            if len(held) <= room // 2 and count > len(held):
-                self._take(kind, host, room - len(held), held, in_order=limited)
+            if len(held) <= WINDOW // 2 and count > len(held):
+                self._take(kind, host, WINDOW - len(held), held)
 
-    def _take(self, kind: str, host: str, room: int, held: set[int], *, in_order: bool) -> None:
+    def _feed_in_order(self) -> None:
+        """Where a limit counts: one page at a time, of all hosts the first in record order."""
+        ledger = self.kit.ledger
+        if not self.kit.window.has("page"):
+            hosts = [host for host, _ in ledger.pending_hosts("page")]
+            tasks = [task for host in hosts for task in ledger.next_pages(host, 1, set(), in_order=True)]
+            if tasks:
+                first = min(tasks, key=lambda task: (*task.request.place, task.request.n))
+                self._put("page", urls.host_key(first.request.url), page_work(first))
+
+    def _take(self, kind: str, host: str, room: int, held: set[int]) -> None:
         ledger = self.kit.ledger
         works: list[Work[Any]]
         if kind == "page":
-            works = [page_work(task) for task in ledger.next_pages(host, room, held, in_order=in_order)]
+            works = [page_work(task) for task in ledger.next_pages(host, room, held)]
         else:
             works = [file_work(task) for task in ledger.next_files(host, room, held)]
         for work in works:
-            self.kit.window.add(kind, host, work.task.id)
-            self.kit.scheduler.put(kind, host, work)
+            self._put(kind, host, work)
+
+    def _put(self, kind: str, host: str, work: Work[Any]) -> None:
+        self.kit.window.add(kind, host, work.task.id)
+        self.kit.scheduler.put(kind, host, work)
 
     def _plan(self, seeded: bool) -> None:
         """A dry run tells the files and fetches none."""
@@ -215,27 +266,43 @@ class Runner:
     # -- the end ---------------------------------------------------------------------------------------
 
     def _close(self, folder: Path) -> Summary:
-        kit, error = self.kit, self._control.error
+        error = self._control.error
         if error is not None and not isinstance(error, errors.DiskError):
             raise error
+        try:
+            if error is not None:
+                log.error("%s; the same command continues where this stopped", error)
+            return self._conclude(folder, error)
+        except errors.DiskError as full:
+            log.error("%s; the same command continues where this stopped", full)
+            return self._summary(error or full)
+
+    def _conclude(self, folder: Path, error: BaseException | None) -> Summary:
+        """Names, records, summary; the run is closed last, so that one that is cut off here is continued here."""
+        kit = self.kit
         kit.ledger.flush()
         closed = not kit.ledger.open_count and not self._control.stopping
         if closed and not self._options.dry:
             settle_names(kit.ledger, self._disk)
-            kit.bodies.clear()
-        summary = runs.summary(self._db, kit.job.name, kit.run.id)
-        complete = closed and self._options.limit is None and not self._options.dry and not summary.failed
+        complete = closed and self._options.limit is None and not self._options.dry and not self._summary(error).failed
         if complete:
             kit.ledger.mark_gone()
-        code = self._exit_code(summary.failed, error)
-        runs.note_end(
-            self._db, kit.run.id, now=self._options.now(), exit_code=code, closed=closed, complete=complete,
-            seconds=time.monotonic() - self._began,
-        )  # fmt: skip
-        summary = runs.summary(self._db, kit.job.name, kit.run.id)
-        summary.exit_code = code
+        summary = self._summary(error)
         if not self._options.dry:
             self._write(folder, summary)
+        if closed:
+            kit.bodies.clear()
+        runs.note_end(
+            self._db, kit.run.id, now=self._options.now(), exit_code=summary.exit_code, closed=closed,
+            complete=complete, seconds=time.monotonic() - self._began,
+        )  # fmt: skip
+        return summary
+
+    def _summary(self, error: BaseException | None) -> Summary:
+        """What the run came to so far, by the ledger."""
+        summary = runs.summary(self._db, self.kit.job.name, self.kit.run.id)
+        summary.seconds += time.monotonic() - self._began
+        summary.exit_code = self._exit_code(summary.failed, error)
         return summary
 
     def _exit_code(self, failed: bool, error: BaseException | None) -> int:
@@ -253,5 +320,12 @@ class Runner:
             self._disk.write_whole(kit.records_path, jsonl.lines(records))
         text = secrets.display(json.dumps(summary.as_dict(), ensure_ascii=False, indent=1))
         part = folder / "summary.json.part"
-        part.write_text(text + "\n", "utf-8")
-        part.replace(folder / "summary.json")
+        with refusal_told(part):
+            part.write_text(text + "\n", "utf-8")
+            part.replace(folder / "summary.json")
+
+
+def _templates(job: Any) -> frozenset[str]:
+    """By what the path templates of a job are the same templates."""
+    own = [spec.path for rule in job.rules.values() for spec in rule.file_specs]
+    return frozenset(naming.digest_of(path) for path in (job.files.path, *own) if path is not None)

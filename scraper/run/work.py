@@ -34,6 +34,7 @@ class Work(Generic[T]):
     Attributes:
         found, via_public: whether a page gave its URL, and whether that page was public.
         again: whether the failure at hand may be tried again whatever its class.
+        logins: how many logins there were when its attempt began; asked_login: whether it asked for another.
     """
 
     task: T
@@ -44,6 +45,8 @@ class Work(Generic[T]):
     attempt: int = 1
     began: float = 0.0
     again: bool = False
+    logins: int = 0
+    asked_login: bool = False
 
     @property
     def host(self) -> str:
@@ -61,6 +64,13 @@ def file_work(task: FileTask) -> Work[FileTask]:
     """A file that begins its way."""
     hop = engine.first_hop(task)
     return Work(task, hop, hop, task.download.found, task.download.via_public)
+
+
+def put_back(kit: Kit, kind: str, work: Work[Any], seconds: float = 0.0) -> None:
+    """The work begins anew, at its first host, after so many seconds."""
+    work.attempt += 1
+    work.hop = work.start
+    kit.scheduler.put(kind, work.host, work, seconds)
 
 
 class PutBackError(Exception):
@@ -100,6 +110,10 @@ class Worker(Generic[T]):
         """The work failed, or is skipped, for good."""
         raise NotImplementedError
 
+    def may_wait(self, work: Work[T]) -> bool:
+        """Whether a failed attempt waits for something else than its host; who keeps it puts it back."""
+        return False
+
     def _serve(self, work: Work[T]) -> None:
         clock = self.kit.courier.clock
         work.began = work.began or clock()
@@ -123,8 +137,11 @@ class Worker(Generic[T]):
         return self.kit.courier.clock() - work.began
 
     def _failed(self, work: Work[T], error: errors.RequestError) -> None:
+        error.message = secrets.display(self.kit.courier.conceal(error.message))
         if isinstance(error, errors.SkippedError):
             self.ended(work, error)
+            return
+        if self.may_wait(work):
             return
         attempt = retry.Attempt(work.attempt, work.hop.method, error, work.again)
         decision = retry.decide_retry(attempt, self.kit.courier.http.retry)
@@ -136,9 +153,7 @@ class Worker(Generic[T]):
         log.info("%s: %s; attempt %d in %.1f s", error.url, error.message, work.attempt + 1, decision.seconds)
         if decision.park:
             self.kit.scheduler.park(work.host, decision.seconds)
-        work.attempt += 1
-        work.hop = work.start
-        self.kit.scheduler.put(self.kind, work.host, work, decision.seconds)
+        put_back(self.kit, self.kind, work, decision.seconds)
 
     # -- whether a link may be asked at all ------------------------------------------------------------
 
@@ -172,11 +187,11 @@ class Worker(Generic[T]):
                 if isinstance(found, Page):
                     return found.body.decode("utf-8", "replace")
                 hop = replace(found)
-        except errors.StatusError as error:
-            return 400 <= error.status < 500 and error.status != 429
         except (errors.DnsError, errors.ConnectError):
             return True  # the link itself will tell what is wrong
         except errors.RequestError as error:
+            if isinstance(error, errors.StatusError) and 400 <= error.status < 500 and error.status != 429:
+                return True
             log.warning("%s: %s; nothing of this host that pages link is fetched", url, error.message)
             return False
         return True

@@ -11,6 +11,7 @@ import shutil
 import zlib
 from pathlib import Path
 
+from scraper.files.refusals import refusal_told
 from scraper.model import Page, Request
 
 
@@ -25,22 +26,28 @@ class Bodies:
         self._folder = folder
         self._wanted = wanted
         if wanted:
-            folder.mkdir(parents=True, exist_ok=True)
+            with refusal_told(folder):
+                folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, page_id: int, page: Page) -> None:
-        """Keeps the body of a page."""
+        """Keeps the body of a page.
+
+        Raises:
+            DiskError: the disk refuses.
+        """
         if self._wanted:
             head = json.dumps([page.url, page.status, dict(page.headers), page.private]).encode()
             whole = zlib.compress(len(head).to_bytes(4, "big") + head + page.body, 1)
             part = self._path(page_id).with_suffix(".part")
-            part.write_bytes(whole)
-            part.replace(self._path(page_id))
+            with refusal_told(part):
+                part.write_bytes(whole)
+                part.replace(self._path(page_id))
 
     def load(self, page_id: int, request: Request) -> Page | None:
-        """The page as it was kept, now asked by `request`; None where it is not there."""
+        """The page as it was kept, now asked by `request`; None where it is not there, or damaged by a power cut."""
         try:
             whole = zlib.decompress(self._path(page_id).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, zlib.error):
             return None
         end = 4 + int.from_bytes(whole[:4], "big")
         url, status, headers, private = json.loads(whole[4:end])

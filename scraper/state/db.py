@@ -20,13 +20,17 @@ from scraper.state import schema
 
 Row = sqlite3.Row
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+_HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+WAIT = 30.0
+"""Seconds for whoever else writes to the file (a shell, a backup) to finish."""
 
 
 class Database:
     """The open file.
 
     Raises:
-        LedgerError: the file is of a later version, or no ledger.
+        LedgerError: the file is of a later version, damaged, no ledger, or held by another program.
         DiskError: it cannot be written.
     """
 
@@ -35,16 +39,18 @@ class Database:
         self._depth = 0
         self._path = path
         with _told(path):
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-            self._connection.row_factory = sqlite3.Row
-            for pragma in (
-                "journal_mode = WAL",
-                "synchronous = NORMAL",
-                "foreign_keys = OFF",
-                "cache_size = -16000",
-            ):
-                self._connection.execute(f"PRAGMA {pragma}")
-            self._migrate()
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAIT)
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare(self) -> None:
+        self._connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = OFF", "cache_size = -16000"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._migrate()
 
     def _migrate(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -57,19 +63,24 @@ class Database:
     def transaction(self) -> Iterator[Database]:
         """All or nothing; one inside another is part of it."""
         with self._lock, _told(self._path):
-            if self._depth == 0:
-                self._connection.execute("BEGIN IMMEDIATE")
-            self._depth += 1
+            if self._depth:
+                yield self
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
             try:
                 yield self
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._depth -= 1
-            if self._depth == 0:
                 self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._depth = 0
+
+    def _roll_back(self) -> None:
+        """After some errors (a full disk) SQLite has rolled back by itself, after a commit that failed it has not."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -117,14 +128,15 @@ class Database:
 
 @contextlib.contextmanager
 def _told(path: Path | str) -> Iterator[None]:
-    """A full disk stops the run, a damaged file is told; any other error of SQLite is a bug."""
+    """A full disk stops the run; a file that is damaged or held is told; any other error of SQLite is a bug."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if (error.sqlite_errorcode & 0xFF) in _FULL:
-            raise DiskError(f"{path}: {error}") from error
-        raise
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what the extended codes add
+        if code in _FULL:
+            raise DiskError(f"{path}: {error}") from error
+        if code in _HELD:
+            raise LedgerError(f"{path}: another program writes to it since {WAIT:.0f} s; end that first") from error
+        if code in _DAMAGED:
             raise LedgerError(f"{path}: {error}; move it away and run again: files that are there stay") from error
         raise

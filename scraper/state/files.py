@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from scraper import secrets, urls
 from scraper.files import decide, naming
@@ -52,11 +53,21 @@ class FileBook(Book):
             if known is not None:
                 self._found_again(known, download, rank)
                 return
+            download = self._named_before(download)
             name = names.reserve(self.db, self.run, download.key, download.template, download.path, self._is_folder)
             stood = self._look(name.path) if name.complete else None
             ending = decide.at_reservation(stood, self._existing)
             part = self._free_part(download.key, name.path) if name.complete else None
             self._insert_file(download, rank, stood, part, ending)
+
+    def _named_before(self, download: Download) -> Download:
+        """Where an earlier run named the file by another template that the job still has, that name holds."""
+        held = self.db.value(
+            "SELECT k.template FROM file_keys k JOIN names n ON n.key = k.key AND n.template = k.template"
+            " WHERE k.key = ?",
+            download.key,
+        )
+        return replace(download, template=held) if held in self._templates else download
 
     def add_failed(self, url: str, ending: str, why: str, place: tuple[int, ...]) -> None:
         """A file that is not even queued: its URL is none."""
@@ -95,14 +106,10 @@ class FileBook(Book):
                 download.path, download.template, rank, item_key, known["id"],
             )  # fmt: skip
 
-    def _is_folder(self, path: str) -> bool:
-        stood = self._look(path)
-        return stood is not None and stood.is_folder
-
     def _free_part(self, key: str, path: str) -> str:
         """The part beside a name; where somebody else's stands there, ours takes another name."""
-        part = naming.part_name(path)
-        return part if self._look(part) is None else naming.part_name(path, key)
+        others = (naming.part_name(path, f"{key}\n{n}" if n else key) for n in count())
+        return next(part for part in chain([naming.part_name(path)], others) if self._look(part) is None)
 
     def next_files(self, host: str, limit: int, skip: set[int]) -> list[FileTask]:
         """Open files of a host in record order, without those in `skip`."""
@@ -146,6 +153,10 @@ class FileBook(Book):
             inode, etag, last_modified, file_id,
         )  # fmt: skip
 
+    def forget_part(self, file_id: int) -> None:
+        """The part that was noted is removed, and its inode may become another file's."""
+        self.db.execute("UPDATE files SET part_inode = NULL WHERE id = ? AND part_inode IS NOT NULL", file_id)
+
     def plan_moves(self) -> None:
         """Writes down the new names of files that a nearer item names otherwise, and the moves that they take.
 
@@ -154,7 +165,7 @@ class FileBook(Book):
         with self.db.transaction():
             self.flush()
             for row in self.db.rows(
-                "SELECT f.id, f.key, f.template, f.better_path, f.better_template, n.path, n.complete, n.run"
+                "SELECT f.id, f.key, f.template, f.ending, f.better_path, f.better_template, n.path, n.complete, n.run"
                 " FROM files f JOIN names n ON n.key = f.key AND n.template = f.template"
                 " WHERE f.run = ? AND f.better_path IS NOT NULL ORDER BY f.better_rank",
                 self.run,
@@ -163,7 +174,7 @@ class FileBook(Book):
 
     def _plan_move(self, row: Row) -> None:
         self.db.execute("UPDATE files SET better_path = NULL WHERE id = ?", row["id"])
-        if row["run"] != self.run or not row["complete"]:
+        if row["run"] != self.run or not row["complete"] or row["ending"] in decide.OF_OTHERS:
             return
         template, better = row["better_template"], row["better_path"]
         path = naming.complete(better, naming.known_ext(row["path"])) if naming.is_open(better) else better
@@ -173,9 +184,32 @@ class FileBook(Book):
         self.db.execute("UPDATE files SET template = ? WHERE id = ?", template, row["id"])
         self.db.execute("UPDATE file_keys SET template = ? WHERE key = ?", template, row["key"])
         whole = names.complete(self.db, self.run, row["key"], template, path, self._is_folder)
-        if whole != row["path"]:
-            self.db.execute("UPDATE OR REPLACE contents SET path = ? WHERE path = ?", whole, row["path"])
-            self.db.execute("INSERT INTO moves VALUES (?, ?, ?, ?)", row["key"], template, row["path"], whole)
+        if whole != row["path"] and row["ending"] == "saved":
+            self._note_move(row["key"], template, row["path"], whole)
+
+    def _note_move(self, key: str, template: str, path: str, to: str, *, stands: str | None = None) -> None:
+        """A file that stands under `stands`, or else `path`, by which the ledger knows it, is to stand under `to`."""
+        self.db.execute("UPDATE OR REPLACE contents SET path = ? WHERE path = ?", to, path)
+        if to != (stands or path):
+            self.db.execute("INSERT INTO moves VALUES (?, ?, ?, ?)", key, template, stands or path, to)
+
+    def next_move(self) -> Row | None:
+        """The first of the moves that are written down."""
+        return self.db.row("SELECT rowid, key, template, source, goal FROM moves ORDER BY rowid LIMIT 1")
+
+    def end_move(self, move: Row, *, done: bool) -> None:
+        """A move was carried out, or refused: then the file keeps the name that it has, or gets another."""
+        with self.db.transaction():
+            self.db.execute("DELETE FROM moves WHERE rowid = ?", move["rowid"])
+            if not done:
+                key, template, stands = move["key"], move["template"], move["source"]
+                kept = names.complete(self.db, self.run, key, template, stands, self._is_folder)
+                self._note_move(key, template, move["goal"], kept, stands=stands)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a file may be put over what stands under its name."""
+        return self._existing in decide.REPLACING
 
     def finish(self, file_id: int, outcome: Outcome) -> None:
         """T3, batched: how a file ended. Most calls only add to the batch, and wait for nobody."""

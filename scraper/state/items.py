@@ -74,4 +74,4 @@ class ItemBook(Book):
                 " WHERE i.rule = ? AND i.item_key = ? AND n.complete ORDER BY i.position",
                 row["rule"], row["key"],
             )  # fmt: skip
-            yield row, [each["path"] for each in paths if self._look(each["path"]) is not None]
+            yield row, [each["path"] for each in paths if self._is_file(each["path"])]

@@ -55,7 +55,7 @@ class Ledger(PageBook, ItemBook, FileBook):
             self.flush()
             if kind == "page":
                 self.db.execute(
-                    "UPDATE reads SET state = 1 WHERE state = 0 AND page IN (SELECT id FROM pages WHERE run = ?)",
+                    "UPDATE reads SET state = 1 WHERE state IN (0, 3) AND page IN (SELECT id FROM pages WHERE run = ?)",
                     self.run,
                 )
             self.db.execute(_DROP[kind], ending, self.run)

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from scraper.errors import BusyError
+from scraper.files.refusals import refusal_told
 
 
 @contextlib.contextmanager
@@ -18,18 +19,20 @@ def hold(dest: Path, *, dry: bool = False) -> Iterator[Path]:
 
     Raises:
         BusyError: another run holds it.
+        DiskError: it cannot be made, or not written to.
     """
     if dry:
         with tempfile.TemporaryDirectory(prefix="scraper-") as scratch:
             yield Path(scratch)
         return
     folder = dest / ".scraper"
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BusyError(f"another run holds {dest}; wait for its end, or choose another --dest") from None
+    with refusal_told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BusyError(f"another run holds {dest}; wait for its end, or choose another --dest") from None
     try:
         yield folder
     finally:

@@ -50,14 +50,14 @@ class PageBook(Book):
             page_id = self._insert_page(request, rank, found_on)
             self._insert_read(page_id, request, rank, 0)
             return
-        done = 1 if page["state"] == 1 and page["ending"] != "ok" else 0
+        state = 0 if page["state"] == 0 else 3 if page["ending"] == "ok" else 1
         read = self.db.row("SELECT id, rank FROM reads WHERE page = ? AND rule = ?", page["id"], request.rule)
         if read is None:
-            self._insert_read(page["id"], request, rank, done)
+            self._insert_read(page["id"], request, rank, state)
         elif rank < read["rank"]:
             self.db.execute(
                 "UPDATE reads SET request = ?, rank = ?, state = ? WHERE id = ?",
-                codec.dump_request(request), rank, done, read["id"],
+                codec.dump_request(request), rank, state, read["id"],
             )  # fmt: skip
 
     def _insert_page(self, request: Request, rank: bytes, found_on: str | None, ending: str | None = None) -> int:
@@ -100,7 +100,7 @@ class PageBook(Book):
 
     def open_reads(self, page_id: int) -> list[tuple[int, Request]]:
         """The readings of a page that are still to be done."""
-        rows = self.db.rows("SELECT id, request FROM reads WHERE page = ? AND state = 0 ORDER BY rank", page_id)
+        rows = self.db.rows("SELECT id, request FROM reads WHERE page = ? AND state IN (0, 3) ORDER BY rank", page_id)
         return [(row["id"], codec.load_request(row["request"])) for row in rows]
 
     def end_page(
@@ -116,8 +116,8 @@ class PageBook(Book):
                 " WHERE id = ?",
                 ending, why or None, status, attempts, round(seconds, 3), digest, page_id,
             )  # fmt: skip
-            if ending != "ok":
-                self.db.execute("UPDATE reads SET state = 1 WHERE page = ?", page_id)
+            left = "state = 3 WHERE state = 0 AND" if ending == "ok" else "state = 1 WHERE"
+            self.db.execute(f"UPDATE reads SET {left} page = ?", page_id)  # noqa: S608 - one of two texts of ours
             if row["state"] == 0:
                 self._less("page", row["host"])
 
@@ -126,7 +126,7 @@ class PageBook(Book):
         with self.db.transaction():
             rows = self.db.rows(
                 "SELECT DISTINCT p.id, p.url FROM reads r JOIN pages p ON p.id = r.page"
-                " WHERE r.state = 0 AND p.state = 1 AND p.run = ? LIMIT ?",
+                " WHERE r.state = 3 AND p.run = ? LIMIT ?",
                 self.run, len(self._claimed) + 1,
             )  # fmt: skip
             for row in rows:
@@ -146,6 +146,7 @@ class PageBook(Book):
             host = self.db.value("SELECT host FROM pages WHERE id = ? AND state = 1", page_id)
             if host is not None:
                 self.db.execute("UPDATE pages SET state = 0, ending = NULL WHERE id = ?", page_id)
+                self.db.execute("UPDATE reads SET state = 0 WHERE page = ? AND state = 3", page_id)
                 self._more("page", host)
 
     def rows_done(self, entry: int) -> tuple[int, bool]:

@@ -8,13 +8,15 @@ finished. Only what the ledger names is touched.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from typing import Protocol
 
 from scraper.files import decide
 from scraper.model import Outcome, Stood
 from scraper.state.db import Row
 from scraper.state.ledger import Ledger
+
+log = logging.getLogger("scraper")
 
 
 class Disk(Protocol):
@@ -32,42 +34,53 @@ class Disk(Protocol):
         """Digest and size."""
         ...
 
-    def move(self, path: str, to: str) -> None:
-        """Gives a file another name."""
+    def move(self, path: str, to: str, *, replace: bool = False) -> None:
+        """Gives a file another name; fails where something stands there, or replaces it."""
         ...
 
 
 def recover(ledger: Ledger, disk: Disk) -> int:
     """Puts in order what is open; gives how many files were found whole."""
-    rows = ledger.db.rows(
-        "SELECT f.id, f.stood, f.part, f.part_inode, f.etag, f.last_modified, n.path, n.complete FROM files f"
-        " JOIN names n ON n.key = f.key AND n.template = f.template WHERE f.state = 0"
-    )
-    found = sum(_recover_file(ledger, disk, row) for row in rows)
+    found, last = 0, 0
+    while rows := ledger.db.rows(_OPEN_FILES, last):
+        found += sum(_recover_file(ledger, disk, row) for row in rows)
+        last = rows[-1]["id"]
     ledger.flush()
     finish_moves(ledger, disk)
     return found
 
 
+_OPEN_FILES = (
+    "SELECT f.id, f.stood, f.part, f.part_inode, f.etag, f.last_modified, n.path, n.complete FROM files f"
+    " JOIN names n ON n.key = f.key AND n.template = f.template WHERE f.state = 0 AND f.id > ? ORDER BY f.id LIMIT 500"
+)
+
+
 def _recover_file(ledger: Ledger, disk: Disk, row: Row) -> bool:
-    whole = bool(row["complete"]) and decide.recovered(row["stood"], row["part_inode"], disk.look(row["path"]))
-    if whole:
-        digest, size = disk.sha256(row["path"])
-        why = "found whole after the run was cut off"
-        ledger.finish(
-            row["id"],
-            Outcome(
-                "saved",
-                bytes=size,
-                sha256=digest,
-                etag=row["etag"],
-                last_modified=row["last_modified"],
-                why=why,
-            ),
-        )
-    if row["part"]:
-        disk.remove(row["part"])
-    return whole
+    """Whether the file is there. What the disk refuses is left: the file is fetched again, and ends as it must."""
+    try:
+        whole = _found_whole(disk, row)
+        if row["part"]:
+            disk.remove(row["part"])
+    except OSError as error:
+        log.warning("%s: left as it is: %s", row["path"], error)
+        return False
+    if whole is None:
+        ledger.forget_part(row["id"])
+        return False
+    ledger.finish(row["id"], whole)
+    return True
+
+
+def _found_whole(disk: Disk, row: Row) -> Outcome | None:
+    is_ours = decide.recovered(row["stood"], row["part_inode"], disk.look(row["path"]))
+    if not row["complete"] or not is_ours:
+        return None
+    digest, size = disk.sha256(row["path"])
+    return Outcome(
+        "saved", bytes=size, sha256=digest, etag=row["etag"], last_modified=row["last_modified"],
+        why="found whole after the run was cut off",
+    )  # fmt: skip
 
 
 def settle_names(ledger: Ledger, disk: Disk) -> None:
@@ -78,11 +91,24 @@ def settle_names(ledger: Ledger, disk: Disk) -> None:
 
 def finish_moves(ledger: Ledger, disk: Disk) -> None:
     """Carries out the moves that are written down; each may have been cut off at any point."""
-    for row in ledger.db.rows("SELECT rowid, source, goal FROM moves ORDER BY rowid"):
-        source, goal = disk.look(row["source"]), disk.look(row["goal"])
-        if source is not None and goal is not None and source.inode == goal.inode:
-            disk.remove(row["source"])
-        elif source is not None and goal is None:
-            with contextlib.suppress(FileExistsError):
-                disk.move(row["source"], row["goal"])
-        ledger.db.execute("DELETE FROM moves WHERE rowid = ?", row["rowid"])
+    while (move := ledger.next_move()) is not None:
+        try:
+            done = _move(disk, move["source"], move["goal"], replace=ledger.replaces)
+        except OSError as error:
+            log.warning("%s: not renamed to %s: %s", move["source"], move["goal"], error)
+            done = False
+        ledger.end_move(move, done=done)
+
+
+def _move(disk: Disk, path: str, to: str, *, replace: bool) -> bool:
+    """Whether the file bears its new name now; it does not where something of somebody else's stands there."""
+    stood, goal = disk.look(path), disk.look(to)
+    if stood is None:
+        return True
+    if goal is not None and stood.inode == goal.inode:
+        disk.remove(path)
+        return True
+    if goal is not None and (goal.is_folder or not replace):
+        return False
+    disk.move(path, to, replace=replace)
+    return True

@@ -49,6 +49,7 @@ def _last_complete(db: Database) -> datetime | None:
 
 def _drop_open(db: Database) -> None:
     """What open runs had left is not taken up any more; what they recorded stays."""
+    db.execute("UPDATE reads SET state = 2 WHERE state = 3")
     db.execute("UPDATE pages SET state = 2 WHERE state = 0 AND run IN (SELECT run FROM runs WHERE open)")
     db.execute("UPDATE files SET state = 2 WHERE state = 0 AND run IN (SELECT run FROM runs WHERE open)")
     db.execute("UPDATE runs SET open = 0 WHERE open")

@@ -2,7 +2,8 @@
 
 `PRAGMA user_version` is the schema's number; a ledger of a later number is refused,
 an earlier one is brought up by the steps of MIGRATIONS, each in one transaction.
-State of a page, read or file: 0 open, 1 ended, 2 dropped with the run it belonged to.
+State of a page, read or file: 0 open, 1 ended, 2 dropped with the run it belonged to; of a read also 3:
+its page has ended and is to be read again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CREATE TABLE reads (
     id INTEGER PRIMARY KEY, page INTEGER NOT NULL REFERENCES pages, rule TEXT NOT NULL, request TEXT NOT NULL,
     rank BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, UNIQUE (page, rule)
 ) STRICT;
+CREATE INDEX reads_again ON reads (page) WHERE state = 3;
 
 CREATE TABLE items (
     id INTEGER PRIMARY KEY, rule TEXT NOT NULL, key TEXT NOT NULL, fields TEXT NOT NULL, before TEXT,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from scraper.job import yaml
 from scraper.job.load import from_data
 from scraper.model import Summary
 from scraper.run.control import Control
@@ -106,7 +106,7 @@ class Heard(Events):
 
 def job_data(job: str | Row, base: str) -> Row:
     """A job with its defaults for tests: a name, `{{ base }}`, retries that wait for nothing."""
-    given: Row = yaml.safe_load(textwrap.dedent(job)) if isinstance(job, str) else dict(job)
+    given: Row = yaml.read(textwrap.dedent(job).encode(), "job.yaml").data if isinstance(job, str) else dict(job)
     retry = {"first_wait": 0, **given.get("http", {}).get("retry", {})}
     return {
         "name": "job",
@@ -185,3 +185,105 @@ def html(*links: str, title: str = "", extra: str = "") -> str:
 def html_fixture() -> Callable[..., str]:
     """`html(*links, title=, extra=)` writes a page."""
     return html
+
+
+def link_site(site: Site, pages: dict[str, str]) -> None:
+    for path, text in pages.items():
+        site.route(path)(lambda request, text=text: text)
+
+
+@pytest.fixture(name="link_site")
+def link_site_fixture() -> Callable[..., Any]:
+    """`link_site(site, {path: text})`: pages as they are."""
+    return link_site
+
+
+def rows_site(site: Site, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`/api?page=n` gives two rows a page; each row has a file. The list may be changed between runs."""
+    site.route("/api")(lambda request: {"rows": rows[2 * request.query.number("page", 1) - 2 :][:2]})
+    site.route("/file/<name>")(lambda request, name: name.encode())
+    return rows
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"n": at, "t": f"title {at}", "u": f"/file/{at}.png"} for at in range(count)]
+
+
+@pytest.fixture(name="rows_site")
+def rows_site_fixture() -> Callable[..., Any]:
+    """`rows_site(site, rows)`: a JSON API of them, two a page, each with a file."""
+    return rows_site
+
+
+@pytest.fixture(name="numbered")
+def numbered_fixture() -> Callable[..., Any]:
+    """`numbered(n)`: so many rows for it."""
+    return numbered
+
+
+@pytest.fixture
+def stop_after() -> Callable[..., tuple[Heard, Control]]:
+    """`stop_after(n, kind)`: events and a control that stops the run when n files (or pages) have ended."""
+
+    def make(count: int, kind: str = "saved", code: int = 130) -> tuple[Heard, Control]:
+        control = Control()
+        seen: list[str] = []
+
+        def stop(url: str, ending: str) -> None:
+            seen.append(url) if ending == kind else None
+            if len(seen) == count:
+                control.stop(code)
+
+        return Heard(stop), control
+
+    return make
+
+
+def items_page(*rows: tuple[str, str]) -> str:
+    """A page of items, each a title and the URL of its file."""
+    return "".join(f'<li><b>{title}</b><img src="{url}"></li>' for title, url in rows)
+
+
+def items_job(path: str = "{{ item.title }}{{ ext }}", **more: Any) -> dict[str, Any]:
+    files = {"path": path, **more.pop("files", {})}
+    rule = {"each": "li", "item": {"title": "b"}, "key": "title", "files": "img", **more.pop("rule", {})}
+    return {"start": ["{{ base }}/"], "rules": {"r": rule}, "files": files, **more}
+
+
+@pytest.fixture(name="items_page")
+def items_page_fixture() -> Callable[..., Any]:
+    """`items_page((title, url), ...)` writes a page of items, each with a file."""
+    return items_page
+
+
+@pytest.fixture(name="items_job")
+def items_job_fixture() -> Callable[..., Any]:
+    """`items_job(path, **more)`: a job that reads such a page."""
+    return items_job
+
+
+@pytest.fixture
+def shelf(site: Site, serve: Any) -> Any:
+    """`shelf({"/a.png": b"..."}, *rows)`: a server of files and a page of items that name them."""
+
+    def make(files: dict[str, Any], *rows: tuple[str, str]) -> Any:
+        for path, answer in files.items():
+            site.route(path)(lambda request, answer=answer: answer(request) if callable(answer) else answer)
+        site.route("/")(
+            lambda request: items_page(*(rows or [(path.strip("/").partition(".")[0], path) for path in files]))
+        )
+        return serve(site)
+
+    return make
+
+
+@pytest.fixture
+def drained(site: Site, serve: Any, run_job: Any, stop_after: Any) -> Callable[..., tuple[Server, Ran]]:
+    """`drained(job)`: a server of twenty rows, and a run of the job that a signal ended after its first page."""
+
+    def make(job: Row, **options: Any) -> tuple[Server, Ran]:
+        rows_site(site, numbered(20))
+        server, (events, control) = serve(site), stop_after(1, "ok")
+        return server, run_job(server, job, events=events, control=control, **options)
+
+    return make

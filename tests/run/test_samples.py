@@ -80,9 +80,7 @@ def test_a_book_is_recorded_with_its_own_fields_first(sample: Any) -> None:
 def test_pictures_are_those_of_the_api_in_its_order(sample: Any) -> None:
     ended = sample("pictures")
     extensions = ["png" if number % 2 else "jpg" for number in range(1, 31)]
-    expected = {
-        f"{number}-picture-{number:02}.{ext}": picture(number, ext) for number, ext in enumerate(extensions, 1)
-    }
+    expected = {f"{number}-picture-{number:02}.{ext}": picture(number, ext) for number, ext in enumerate(extensions, 1)}
     assert ended.files == expected
     assert ended.fields("id", "_files") == [(number, [path]) for number, path in enumerate(expected, 1)]
 
