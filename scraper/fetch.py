@@ -23,6 +23,7 @@ from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble
 from scraper.net.pace import Pace
 from scraper.net.redirect import Hop
 from scraper.net.session import Reply, Session, Wire
+from scraper.page.charset import defuse
 
 PAGE_LIMIT = 64 * 1024 * 1024
 """Decoded bytes of a page; more is `failed:limit`. A page is held in memory, a file never is."""
@@ -67,6 +68,7 @@ def exchange(courier: Courier, request: Request, hop: Hop, expected: tuple[int, 
     try:
         following = redirected(courier, hop, reply, expected)
         if following is not None:
+            _check_body(courier, request, following)
             return following
         check_status(courier, reply, expected)
         body = _body(reply, pace) if reply.status not in redirect.STATUSES else b""
@@ -81,14 +83,24 @@ def redirected(courier: Courier, hop: Hop, reply: Reply, expected: tuple[int, ..
     if reply.status not in redirect.STATUSES or reply.status in expected:
         return None
     reply.drain()
-    location = reply.headers.get("location")
+    location = defuse(redirect.as_utf8(reply.headers.get("location", "")))  # nobody forges a mark
     allowed = redirect.budget(courier.http.allow_redirects)
-    target = redirect.next_hop(hop, reply.status, location and courier.conceal(location), allowed)
+    target = redirect.next_hop(hop, reply.status, courier.conceal(location), allowed)
     if not is_inside(reply, hop.url) and wire.leads_inside(target.url):
         raise errors.SkippedError(
             reply.url, "private", f"redirected to the private address {secrets.display(target.url)}"
         )
     return target
+
+
+def _check_body(courier: Courier, request: Request, hop: Hop) -> None:
+    """A body that holds a secret goes to no origin that the job does not name: 307 and 308 would send it on."""
+    body = [request.data, request.json] if hop.body else []
+    if not courier.session.is_home(hop.url) and secrets.display_all(body) != body:
+        where = secrets.display(urls.origin(hop.url))
+        raise errors.RedirectError(
+            secrets.display(request.full_url), f"redirected to {where}, which may not see the secret in its body"
+        )
 
 
 def check_status(courier: Courier, reply: Reply, expected: tuple[int, ...] = ()) -> None:
@@ -110,20 +122,20 @@ def is_inside(reply: Reply, url: str) -> bool:
     return host == "localhost" or urls.is_private(host)
 
 
-def body_wire(request: Request, hop: Hop) -> dict[str, Any]:
-    """The parts of a request that has a body, as long as no redirect has dropped it."""
-    return {"data": request.data, "json": request.json, "files": request.files} if hop.body else {}
-
-
 def _wire(request: Request, hop: Hop, pace: Pace) -> Wire:
+    headers = dict(request.headers or {})
+    body: dict[str, Any] = {"data": request.data, "json": request.json, "files": request.files}
+    if not hop.body:  # a redirect has dropped it, and what describes it goes too (RFC 9110 section 15.4)
+        headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
+        body = {}
     return Wire(
         hop.method,
         hop.url,
-        headers=request.headers or {},
+        headers=headers,
         cookies=request.cookies,
         auth=request.auth,
         deadline=pace.left,
-        **body_wire(request, hop),
+        **body,
     )
 
 

@@ -82,9 +82,7 @@ def imports(path: Path, name: str) -> Iterator[str]:
 
 def longest(name: str, table: dict[str, int]) -> int:
     prefixes = [name.rsplit(".", cut)[0] for cut in range(name.count(".") + 1)]
-    return next(
-        table[prefix] for prefix in prefixes if prefix in table and (prefix != "scraper" or name == "scraper")
-    )
+    return next(table[prefix] for prefix in prefixes if prefix in table and (prefix != "scraper" or name == "scraper"))
 
 
 def is_inside(module: str, place: str) -> bool:
@@ -123,10 +121,7 @@ def test_every_door_is_used() -> None:
 
 
 def test_imports_make_no_circle() -> None:
-    graph = {
-        name: {other for other in imports(path, name) if is_inside(other, "scraper")}
-        for name, path in modules()
-    }
+    graph = {name: {other for other in imports(path, name) if is_inside(other, "scraper")} for name, path in modules()}
     done: set[str] = set()
 
     def visit(name: str, way: tuple[str, ...]) -> None:

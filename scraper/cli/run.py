@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import click
 from scraper import errors
 
 F = TypeVar("F", bound=Callable[..., Any])
+_UNSEEN = re.compile(r"[^ -~]")
 
 
 def common(command: F) -> F:
@@ -63,17 +65,22 @@ def get(urls: tuple[str, ...], lists: tuple[str, ...], **options: Any) -> int:
     if not urls and not lists:
         raise click.UsageError("give URLs, or a list of them with -i")
     with _spooled(urls, lists) as spool:
-        return execute(_get_job(spool, options), options, lists=True)
+        return execute(_get_job(spool, urls, options), options, lists=True)
 
 
-def _get_job(spool: Path, options: dict[str, Any]) -> Any:
-    """The job named `get`. Without -o and --var there is nothing to check, and nothing is loaded for checking."""
+def _get_job(spool: Path, urls: Iterable[str], options: dict[str, Any]) -> Any:
+    """The job named `get`. Without -o and --var there is nothing to check, and nothing is loaded for checking.
+
+    URLs on the command line are written by the user: headers and auth of `-o` go to them, not to rows of a list.
+    """
     jobs = options["jobs"] or 16
     start = {"list": str(spool), "column": "line", "as": "files"}
     if options["overrides"] or options["variables"]:
         from scraper.job.load import from_data
+        from scraper.urls import is_http, origin
 
-        data = {"name": "get", "start": [start], "polite": {"per_host": jobs}}
+        home = sorted({origin(url) for url in urls if is_http(url)})
+        data = {"name": "get", "start": [start], "polite": {"per_host": jobs}, "http": {"origins": home}}
         return from_data(data, overrides=overrides(options), variables=pairs(options["variables"], "--var"))
     from scraper.job.loaded import Loaded
     from scraper.job.model import FileSettings, Job
@@ -98,12 +105,16 @@ class _spooled:  # noqa: N801 - reads as a function
     def __init__(self, urls: Iterable[str], lists: Iterable[str]) -> None:
         self._urls = urls
         self._lists = lists
-        self._folder = tempfile.TemporaryDirectory(prefix="scraper-")
 
     def __enter__(self) -> Path:
+        self._folder = tempfile.TemporaryDirectory(prefix="scraper-")
         path = Path(self._folder.name) / "urls.txt"
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in self._lines())
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in self._lines())
+        except BaseException:
+            self._folder.cleanup()
+            raise
         return path
 
     def __exit__(self, *_: object) -> None:
@@ -144,13 +155,21 @@ def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int
             summary = run_job(loaded, settings, shown, control)
         except (errors.ScraperError, click.ClickException):
             raise
+        except BrokenPipeError:  # click would take it for exit 1, which means a bug
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return errors.Exit.SIGINT
         except Exception:
             logging.getLogger("scraper").exception("this is a bug in scraper; please report it")
             return errors.Exit.BUG
         shown.summary(summary)
     if options["as_json"]:
-        click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+        click.echo(_UNSEEN.sub(_escaped, json.dumps(summary.as_dict(), ensure_ascii=False)))
     return summary.exit_code
+
+
+def _escaped(char: re.Match[str]) -> str:
+    """As JSON escapes it: nothing that came from outside is an escape on a terminal (DESIGN 4.10)."""
+    return char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1]
 
 
 class _signals:  # noqa: N801 - reads as a function

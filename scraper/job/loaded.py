@@ -35,6 +35,10 @@ class Loaded:
     has_secrets: bool = True
     places: Places = field(repr=False, compare=False, default_factory=lambda: Places(""))
 
+    def folder_of(self, path: Where) -> Path:
+        """What a relative path at a key is relative to; where the command line gave it, the working directory."""
+        return Path() if self.mistake(path, "").file.startswith("-o ") else self.folder
+
     def mistake(self, path: Where, message: str) -> Mistake:
         """A mistake at a key or value of the job, for what is found out later."""
         return self.places.mistake(as_written(Finding(tuple(path), message), self.data))

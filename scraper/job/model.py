@@ -335,6 +335,9 @@ class Records(Model):
     def _suffix(self) -> Records:
         if not self.path.endswith((".jsonl", ".csv")):
             raise ValueError("records are written as .jsonl or .csv")
+        *folders, name = self.path.split("/")
+        if not all(folders) or {".", ".."} & {*folders, name} or ".scraper" in folders[:1] or "\\" in self.path:
+            raise ValueError("records stand below dest: no leading /, no .., not in .scraper")
         return self
 
 

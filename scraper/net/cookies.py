@@ -28,7 +28,7 @@ class HomePolicy(DefaultCookiePolicy):
 
     def set_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
         """Notes the port that set the cookie."""
-        if not cookie.domain_specified:
+        if not cookie.domain_specified or _has_no_subdomains(cookie.domain.lstrip(".")):
             cookie.set_nonstandard_attr(_PORT, str(urls.port_of(request.get_full_url())))
         return super().set_ok(cookie, request)
 
@@ -40,6 +40,11 @@ class HomePolicy(DefaultCookiePolicy):
         if cookie.has_nonstandard_attr(_OWN) and not self._is_home(request.get_full_url()):
             return False
         return super().return_ok(cookie, request)
+
+
+def _has_no_subdomains(domain: str) -> bool:
+    """An address, or a name without a dot: a Domain attribute widens nothing there."""
+    return "." not in domain.removesuffix(".local") or domain.replace(".", "").isdigit() or ":" in domain
 
 
 def _same_port(first: int, second: int) -> bool:

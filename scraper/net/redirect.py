@@ -50,7 +50,7 @@ def next_hop(hop: Hop, status: int, location: str | None, allowed: int) -> Hop:
     shown = secrets.display(hop.url)
     if not location:
         raise RedirectError(shown, f"the server answered {status} without a Location")
-    target = urls.without_userinfo(urls.join(hop.url, _as_utf8(location)).partition("#")[0])
+    target = urls.without_userinfo(urls.join(hop.url, location).partition("#")[0])
     if not urls.is_http(target):
         raise RedirectError(shown, f"redirected to {secrets.display(location)!r}, which is not http or https")
     if hop.count >= allowed:
@@ -73,7 +73,7 @@ def _method(method: str, status: int) -> str:
     return "GET" if status in (301, 302) and method == "POST" else method
 
 
-def _as_utf8(header: str) -> str:
+def as_utf8(header: str) -> str:
     """Headers come as Latin-1; a Location that is UTF-8 is meant as such (as browsers read it)."""
     try:
         return header.encode("latin-1").decode("utf-8")

@@ -174,6 +174,8 @@ class Session:
         return Reply(response, shown, read)
 
     def _trouble(self, error: Exception, shown: str) -> errors.RequestError:
+        if isinstance(error, errors.RequestError):
+            return error
         told = exchange_trouble(error, shown, socks=self._proxies.is_socks)
         if isinstance(told, errors.RequestError):
             return told
@@ -193,7 +195,7 @@ class Session:
             headers=self._headers(wire_, home),
             data=data.encode() if isinstance(data, str) else data,
             json=self._reveal_all(wire_.json),
-            files=self._uploads(wire_.files),
+            files=self._uploads(wire_.files, secrets.display(wire_.url)),
         )
         if (cookie := self._cookie_header(wire_, prepared, home)) and "Cookie" not in prepared.headers:
             prepared.headers["Cookie"] = cookie
@@ -205,7 +207,7 @@ class Session:
         headers: CaseInsensitiveDict[str] = CaseInsensitiveDict({"User-Agent": USER_AGENT, "Accept": "*/*"})
         scoped = [*self._http.headers.items(), *wire_.headers.items()]
         allowed = [(name, value) for name, value in scoped if home or name.lower() in OPEN_HEADERS]
-        for name, value in [*allowed, *wire_.given.items(), *wire_.added.items()]:
+        for name, value in [*allowed, *wire_.given.items()]:
             # urllib3 would fill in a User-Agent of its own where none is given.
             text = SKIP_HEADER if name.lower() == "user-agent" else None
             if value is not None:
@@ -214,6 +216,7 @@ class Session:
                 headers.pop(name, None)
             else:
                 headers[name] = text
+        headers.update(wire_.added)  # validators of the server's: a mark in them is not ours
         headers["Accept-Encoding"] = wire_.encodings
         return headers
 
@@ -246,14 +249,18 @@ class Session:
                 self._auths[key] = _AUTHS[kind](*values)
             return self._auths[key]
 
-    def _uploads(self, files: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    def _uploads(self, files: Mapping[str, Any] | None, shown: str = "") -> dict[str, Any] | None:
         """`name: path` or `[path, filename, type]` as requests takes them; each sending reads the file anew."""
         if not files:
             return None
         uploads: dict[str, Any] = {}
         for name, given in files.items():
             path, *rest = (given,) if isinstance(given, str) else tuple(given)
-            content = (self._folder / path).read_bytes()
+            try:
+                content = (self._folder / path).read_bytes()
+            except OSError as error:
+                why = f"{path} cannot be read: {error.strerror}"
+                raise errors.WriteError(shown, why, sent=False, final=True) from error
             uploads[name] = (rest[0] if rest else Path(path).name, content, *rest[1:])
         return uploads
 
@@ -358,7 +365,9 @@ def exchange_trouble(error: Exception, url: str, *, socks: bool = False) -> Exce
             if socks and cls is errors.ConnectError:
                 cls = errors.ProxyError
             final = cls is errors.ProtocolError and isinstance(found, (requests.RequestException, ValueError))
-            return cls(url, f"{message}: {_short(found)}", sent=sent, final=final)
+            ours = isinstance(found, requests.exceptions.InvalidHeader)  # its text holds the value, a secret perhaps
+            why = "a header holds what no header may" if ours else _short(found)
+            return cls(url, f"{message}: {why}", sent=sent, final=final)
     return error
 
 

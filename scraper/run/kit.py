@@ -105,7 +105,7 @@ def dest_of(loaded: Loaded, job: Job, options: Options) -> Path:
     """Where files go: the command line's, else the job's (relative to its file), else output/<name>."""
     if options.dest is not None:
         return options.dest
-    return loaded.folder / job.dest if job.dest is not None else Path("output") / job.name
+    return loaded.folder_of(("dest",)) / job.dest if job.dest is not None else Path("output") / job.name
 
 
 def settle(loaded: Loaded, *, lists: bool = False) -> tuple[Job, dict[str, str]]:

@@ -178,7 +178,9 @@ class PageWorker(Worker[PageTask]):
             return reading
         if not self.kit.has_items:
             return replace(reading, downloads=reading.downloads[: max(0, limit - self.kit.ledger.files_met())])
-        items = reading.items[: max(0, limit - self.kit.ledger.items_met())]
+        known = [item for item in reading.items if self.kit.ledger.is_met(item)]
+        new = [item for item in reading.items if item not in known][: max(0, limit - self.kit.ledger.items_met())]
+        items = tuple(item for item in reading.items if item in known or item in new)
         kept = {(item.rule, item.key) for item in items}
         downloads = [each for each in reading.downloads if each.item_key is None or (each.rule, each.item_key) in kept]
         return replace(reading, items=items, downloads=tuple(downloads))

@@ -84,6 +84,8 @@ class Runner:
         self._began = self._flushed = time.monotonic()
         with refusal_told(state):
             state.mkdir(parents=True, exist_ok=True)
+        if options.dry:
+            Database.copy((options.state or dest / STATE) / "ledger.db", state / "ledger.db")
         self._db = Database(state / "ledger.db")
         self._disk = OutputFolder(dest, create=not options.dry)
         ledger = Ledger(self._db, self._disk.look, job.files.existing, _templates(job))

@@ -46,6 +46,21 @@ class Database:
                 self._connection.close()
                 raise
 
+    @staticmethod
+    def copy(source: Path, goal: Path) -> None:
+        """A copy of a ledger as it is now, also while another process writes it; nothing where there is none."""
+        if not source.is_file():
+            return
+        # Where no log stands beside it nobody has it open, and `immutable` keeps SQLite from making one.
+        mode = "mode=ro" if source.with_name(f"{source.name}-wal").exists() else "immutable=1"
+        uri = f"{source.resolve().as_uri()}?{mode}"
+        with (
+            _told(source),
+            contextlib.closing(sqlite3.connect(uri, uri=True)) as old,
+            contextlib.closing(sqlite3.connect(goal)) as new,
+        ):
+            old.backup(new)
+
     def _prepare(self) -> None:
         self._connection.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = OFF", "cache_size = -16000"):

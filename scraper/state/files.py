@@ -45,6 +45,7 @@ class FileBook(Book):
 
     def add_download(self, download: Download) -> None:
         """Reserves the name of a file and queues it, unless what stands there ends it at once (part of T1)."""
+        download = replace(download, key=secrets.display(download.key))
         with self.db.transaction():
             known = self.db.row(
                 "SELECT id, rank, better_rank FROM files WHERE run = ? AND key = ?", self.run, download.key
@@ -88,7 +89,8 @@ class FileBook(Book):
             " found_on, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self.run, download.key, download.template, secrets.display(download.url), host,
             codec.dump_download(download), rank, 0 if ending is None else 1, stood and stood.inode, part, ending,
-            item_key, download.found_on, "a file stands under its name" if ending else None,
+            item_key, download.found_on and secrets.display(download.found_on),
+            "a file stands under its name" if ending else None,
         )  # fmt: skip
         self.db.execute(
             "INSERT INTO file_keys VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET template = excluded.template",

@@ -33,7 +33,7 @@ class ItemBook(Book):
         self.db.execute("DELETE FROM item_files WHERE rule = ? AND item_key = ?", item.rule, key)
         self.db.many(
             "INSERT OR IGNORE INTO item_files (rule, item_key, position, file_key) VALUES (?, ?, ?, ?)",
-            [(item.rule, key, at, each.key) for at, each in enumerate(downloads)],
+            [(item.rule, key, at, secrets.display(each.key)) for at, each in enumerate(downloads)],
         )
 
     def _wins(self, known: Row, rank: bytes, read_id: int) -> bool:
@@ -57,6 +57,12 @@ class ItemBook(Book):
     def items_met(self) -> int:
         """Items of this run so far."""
         return int(self.db.value("SELECT count(*) FROM items WHERE last_run = ?", self.run))
+
+    def is_met(self, item: Item) -> bool:
+        """Whether this run has met the item already."""
+        key = secrets.display(item.key)
+        sql = "SELECT 1 FROM items WHERE rule = ? AND key = ? AND last_run = ?"
+        return self.db.value(sql, item.rule, key, self.run) is not None
 
     def mark_gone(self) -> None:
         """Items that this complete run did not meet are gone."""

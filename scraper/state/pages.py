@@ -32,6 +32,15 @@ class PageTask:
     was_sent: bool = False
 
 
+def _is_welcome_now(ending: str, request: Request) -> bool:
+    """Whether what barred an earlier finding of a page does not bar this one."""
+    return {
+        "skipped:outside": True,
+        "skipped:robots": not request.found,
+        "skipped:private": not request.via_public,
+    }.get(ending, False)
+
+
 class PageBook(Book):
     """Pages."""
 
@@ -50,6 +59,9 @@ class PageBook(Book):
             page_id = self._insert_page(request, rank, found_on)
             self._insert_read(page_id, request, rank, 0)
             return
+        if page["state"] == 1 and _is_welcome_now(page["ending"], request):
+            self._reopen_skipped(page["id"], request, rank, found_on)
+            return
         state = 0 if page["state"] == 0 else 3 if page["ending"] == "ok" else 1
         read = self.db.row("SELECT id, rank FROM reads WHERE page = ? AND rule = ?", page["id"], request.rule)
         if read is None:
@@ -59,6 +71,16 @@ class PageBook(Book):
                 "UPDATE reads SET request = ?, rank = ?, state = ? WHERE id = ?",
                 codec.dump_request(request), rank, state, read["id"],
             )  # fmt: skip
+
+    def _reopen_skipped(self, page_id: int, request: Request, rank: bytes, found_on: str | None) -> None:
+        """A page that one finding left out, and another may have."""
+        self.db.execute("DELETE FROM reads WHERE page = ?", page_id)
+        self.db.execute(
+            "UPDATE pages SET state = 0, ending = NULL, why = NULL, rule = ?, rank = ?, found_on = ? WHERE id = ?",
+            request.rule, rank, found_on, page_id,
+        )  # fmt: skip
+        self._insert_read(page_id, request, rank, 0)
+        self._more("page", urls.host_key(request.url))
 
     def _insert_page(self, request: Request, rank: bytes, found_on: str | None, ending: str | None = None) -> int:
         url = secrets.display(request.full_url)

@@ -32,18 +32,18 @@ def open_run(
     with db.transaction():
         newest = db.row("SELECT * FROM runs WHERE job = ? AND open ORDER BY rowid DESC LIMIT 1", job)
         if newest is not None and newest["fingerprint"] == fingerprint and not fresh:
-            return Run(newest["run"], datetime.fromisoformat(newest["started"]), _last_complete(db), True)
+            return Run(newest["run"], datetime.fromisoformat(newest["started"]), _last_complete(db, job), True)
         _drop_open(db)
         run = f"{now:%Y%m%dT%H%M%SZ}-{random_names.token_hex(2)}"
         db.execute(
             "INSERT INTO runs (run, job, started, fingerprint, item_limit) VALUES (?, ?, ?, ?, ?)",
             run, job, now.isoformat(), fingerprint, limit,
         )  # fmt: skip
-        return Run(run, now, _last_complete(db), False)
+        return Run(run, now, _last_complete(db, job), False)
 
 
-def _last_complete(db: Database) -> datetime | None:
-    found = db.value("SELECT max(started) FROM runs WHERE complete")
+def _last_complete(db: Database, job: str) -> datetime | None:
+    found = db.value("SELECT max(started) FROM runs WHERE complete AND job = ?", job)
     return None if found is None else datetime.fromisoformat(found)
 
 

@@ -136,7 +136,6 @@ def test_options_change_the_job(
     assert not (folder / "output").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="run/kit.py: dest_of cannot tell -o from the file")
 def test_a_dest_of_the_command_line_is_relative_to_the_working_directory(
     scraper: Any,
     folder: Path,

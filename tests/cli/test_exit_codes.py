@@ -46,7 +46,6 @@ def test_wrong_usage_is_told_in_a_line(args: list[str], code: int, says: str, sc
     assert (told.code, says in told.err, "Traceback" in told.err) == (code, True, False), told
 
 
-@pytest.mark.xfail(strict=True, reason="cli/run.py: _spooled makes its folder before anything can fail")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_a_list_that_is_not_there_is_told_and_leaves_nothing_behind(
     scraper: Any, monkeypatch: pytest.MonkeyPatch
@@ -85,7 +84,6 @@ def test_an_invalid_job_is_told_with_line_and_column(command: str, scraper: Any,
     assert [each.name for each in folder.iterdir()] == ["job.yaml"]
 
 
-@pytest.mark.xfail(strict=True, reason="job/model.py: Records takes any path")
 @pytest.mark.parametrize("path", ["../x.jsonl", "/tmp/x.jsonl", "a/../../x.jsonl", ".scraper/x.jsonl", "a//b.jsonl"])
 def test_records_stay_below_dest(path: str, scraper: Any, job: Any) -> None:
     told = scraper(
@@ -259,7 +257,6 @@ def _too_late(number: int, frame: Any) -> None:
     raise TimeoutError("it hangs")
 
 
-@pytest.mark.xfail(strict=True, reason="cli/run.py: execute takes a BrokenPipeError for a bug")
 def test_a_reader_that_goes_away_is_no_bug(process: Any, site: Site, serve: Any, gate: Any) -> None:
     late = gate(b"x")
     site.route("/a")(late)

@@ -11,9 +11,7 @@ from scraper.files.disposition import filename_from, parse_disposition
 from scraper.files.naming import complete, distinct, fold, safe_path, url_name
 
 FOLDER = os.environ.get("CONFORMANCE")
-pytestmark = pytest.mark.skipif(
-    not FOLDER, reason="CONFORMANCE does not name the folder of the published cases"
-)
+pytestmark = pytest.mark.skipif(not FOLDER, reason="CONFORMANCE does not name the folder of the published cases")
 
 
 def cases(name: str) -> list[Any]:
@@ -29,18 +27,14 @@ def fits(case: dict[str, Any]) -> bool:
 
 def test_all_87_cases_of_tc_2231_are_read_as_published() -> None:
     missed = [
-        case["header"]
-        for case in cases("content-disposition.json")
-        if "TC 2231" in case["group"] and not fits(case)
+        case["header"] for case in cases("content-disposition.json") if "TC 2231" in case["group"] and not fits(case)
     ]
 
     assert missed == []
 
 
 def test_all_cases_without_a_librarys_own_option_are_read_as_published() -> None:
-    missed = [
-        case["header"] for case in cases("content-disposition.json") if not case["options"] and not fits(case)
-    ]
+    missed = [case["header"] for case in cases("content-disposition.json") if not case["options"] and not fits(case)]
 
     assert missed == []
 
@@ -58,9 +52,7 @@ def stays_inside(path: str) -> bool:
 def test_every_published_file_name_stays_in_its_folder() -> None:
     names = [filename_from(case["header"]) for case in cases("content-disposition.json")]
 
-    assert [
-        name for name in names if name and ("/" in safe_path(name) or not stays_inside(safe_path(name)))
-    ] == []
+    assert [name for name in names if name and ("/" in safe_path(name) or not stays_inside(safe_path(name)))] == []
 
 
 def ways_in(text: str) -> list[str]:

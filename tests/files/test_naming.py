@@ -179,9 +179,7 @@ def test_no_path_is_in_the_way_of_the_records(rendered: str, records: str, expec
 
 @pytest.mark.parametrize("ending", [".jpeg", ".tar.gz", ".unknown", M])
 @pytest.mark.parametrize("letter", ["a", "é", "猫", "😀", "q\u0323\u0301"])
-def test_a_long_name_is_cut_to_250_bytes_between_letters_and_keeps_its_extension(
-    letter: str, ending: str
-) -> None:
+def test_a_long_name_is_cut_to_250_bytes_between_letters_and_keeps_its_extension(letter: str, ending: str) -> None:
     name = safe_path(letter * 300 + ending)
 
     stem = name.removesuffix(ending)
@@ -351,9 +349,7 @@ def test_names_that_a_file_system_takes_for_one_fold_together(one: str, other: s
     assert fold(one) == fold(other)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("a", "b"), ("e", "é"), ("a-b", "a_b"), ("a/b", "ab"), ("1", "l")]
-)
+@pytest.mark.parametrize(("one", "other"), [("a", "b"), ("e", "é"), ("a-b", "a_b"), ("a/b", "ab"), ("1", "l")])
 def test_names_that_no_file_system_confuses_fold_apart(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 

@@ -92,9 +92,7 @@ def test_replacing_a_link_replaces_the_link(folder: OutputFolder, tmp_path: Path
     assert (victim.read_bytes(), (folder.root / "x").is_symlink()) == (b"safe", False)
 
 
-def test_a_folder_swapped_for_a_link_while_a_part_is_open_is_refused(
-    folder: OutputFolder, tmp_path: Path
-) -> None:
+def test_a_folder_swapped_for_a_link_while_a_part_is_open_is_refused(folder: OutputFolder, tmp_path: Path) -> None:
     part = folder.open_part("a/x.part")
     part.write(b"mine")
     part.close()

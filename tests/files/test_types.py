@@ -129,12 +129,8 @@ def utf16(text: str) -> bytes:
         (b"\x01\x02\0\x03", "text/html", ""),
     ],
 )
-def test_a_rule_reads_what_bytes_and_then_header_say(
-    first: bytes, content_type: str | None, expected: str
-) -> None:
-    assert sorted(read for read in READS if readable_as(read, first, content_type)) == sorted(
-        expected.split()
-    )
+def test_a_rule_reads_what_bytes_and_then_header_say(first: bytes, content_type: str | None, expected: str) -> None:
+    assert sorted(read for read in READS if readable_as(read, first, content_type)) == sorted(expected.split())
 
 
 @given(st.binary(max_size=300), st.none() | st.text(max_size=30))

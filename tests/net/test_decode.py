@@ -122,9 +122,7 @@ def flipped(data: bytes, at: int) -> bytes:
     ],
 )
 @pytest.mark.parametrize("step", [1, 10_000])
-def test_what_is_corrupt_or_followed_by_more_is_an_error(
-    encoding: str, packed: bytes, message: str, step: int
-) -> None:
+def test_what_is_corrupt_or_followed_by_more_is_an_error(encoding: str, packed: bytes, message: str, step: int) -> None:
     with pytest.raises(EncodingTrouble, match=re.escape(message)):
         decoded(encoding, *(packed[n : n + step] for n in range(0, len(packed), step)))
 

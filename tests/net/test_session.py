@@ -45,9 +45,7 @@ SECRETIVE = {
 
 def test_everything_the_job_says_goes_home() -> None:
     headers = sent(HOME, SECRETIVE).headers
-    assert {
-        name: headers.get(name) for name in ("X-Api-Key", "Referer", "Authorization", "Accept", "Cookie")
-    } == {
+    assert {name: headers.get(name) for name in ("X-Api-Key", "Referer", "Authorization", "Accept", "Cookie")} == {
         "X-Api-Key": "k",
         "Referer": "http://home.example/",
         "Authorization": "Basic x",
@@ -61,9 +59,7 @@ def test_another_origin_sees_who_we_are_and_nothing_else() -> None:
     assert names - OPEN_HEADERS == {"accept-encoding"}
 
 
-@pytest.mark.parametrize(
-    "url", ["https://home.example/", "http://home.example:8080/", "http://www.home.example/"]
-)
+@pytest.mark.parametrize("url", ["https://home.example/", "http://home.example:8080/", "http://www.home.example/"])
 def test_scheme_port_and_host_make_the_origin(url: str) -> None:
     assert "X-Api-Key" not in sent(url, SECRETIVE).headers
 
@@ -121,9 +117,7 @@ def test_uploads_are_read_beside_the_job(tmp_path: Path) -> None:
             Wire("POST", HOME, files={"a": "notes.txt", "b": ["notes.txt", "n.md", "text/markdown"]})
         )
         body = mock.calls[0].request.body
-    assert [
-        line for line in body.split(b"\r\n") if b"name=" in line or b"Type" in line or line == b"hello"
-    ] == [
+    assert [line for line in body.split(b"\r\n") if b"name=" in line or b"Type" in line or line == b"hello"] == [
         b'Content-Disposition: form-data; name="a"; filename="notes.txt"',
         b"hello",
         b'Content-Disposition: form-data; name="b"; filename="n.md"',

@@ -33,9 +33,7 @@ HTML = "text/html"
         (b"\xd2\x81", "text/html; charset=windows-1253", ("\ufffd\x81", "windows-1253")),
     ],
 )
-def test_the_header_then_the_bytes_tell(
-    body: bytes, content_type: str | None, expected: tuple[str, str]
-) -> None:
+def test_the_header_then_the_bytes_tell(body: bytes, content_type: str | None, expected: tuple[str, str]) -> None:
     assert decode_html(body, content_type) == expected
 
 
@@ -109,10 +107,7 @@ def test_labels_are_matched_without_case_and_outer_blanks() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [
-        '{"é": 1}'.encode(codec)
-        for codec in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le")
-    ],
+    ['{"é": 1}'.encode(codec) for codec in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le")],
 )
 def test_json_comes_in_any_unicode_form(body: bytes) -> None:
     assert decode_json(body) == '{"é": 1}'
@@ -133,9 +128,7 @@ def test_json_that_is_no_unicode_is_read_as_its_header_says() -> None:
         (b"\xe9", None, "é"),
     ],
 )
-def test_plain_text_is_read_by_mark_header_or_bytes(
-    body: bytes, content_type: str | None, expected: str
-) -> None:
+def test_plain_text_is_read_by_mark_header_or_bytes(body: bytes, content_type: str | None, expected: str) -> None:
     assert decode_text(body, content_type) == expected
 
 
@@ -180,9 +173,7 @@ def test_no_escape_in_json_makes_one_of_our_marks(raw: str, expected: str) -> No
     assert json.loads(decode_json(raw.encode())) == expected
 
 
-@given(
-    st.binary(), st.none() | st.sampled_from(sorted(LABELS)).map("text/html; charset={}".format) | st.text()
-)
+@given(st.binary(), st.none() | st.sampled_from(sorted(LABELS)).map("text/html; charset={}".format) | st.text())
 def test_no_bytes_raise_or_bring_our_marks(body: bytes, content_type: str | None) -> None:
     texts = [
         decode_html(body, content_type)[0],
@@ -199,11 +190,7 @@ def test_utf_8_comes_back_as_it_was(text: str) -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(
-            ["<", "meta", " ", "charset", "=", '"', "'", "/", ">", "!--", "-->", "?xml", "koi8-r"]
-        )
-    )
+    st.lists(st.sampled_from(["<", "meta", " ", "charset", "=", '"', "'", "/", ">", "!--", "-->", "?xml", "koi8-r"]))
 )
 def test_no_markup_keeps_the_prescan_from_its_end(pieces: list[str]) -> None:
     assert decode_html("".join(pieces).encode(), None)[1] in ("utf-8", "koi8-r")

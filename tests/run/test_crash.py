@@ -298,8 +298,13 @@ STRIDE = 2
 """Into so many tests, which several processes may share, the steps are dealt."""
 
 
-@pytest.mark.parametrize("existing", [pytest.param("skip", marks=pytest.mark.slow), "overwrite"])
-@pytest.mark.parametrize("first", range(1, STRIDE + 1))
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("existing", "first"),
+    [("overwrite", 1), *(pytest.param(*each, marks=SLOW) for each in [("overwrite", 2), ("skip", 1), ("skip", 2)])],
+)
 def test_killed_at_any_step_the_next_run_ends_as_if_nothing_had_happened(
     book_run: Any, existing: str, first: int, tmp_path: Path
 ) -> None:

@@ -171,7 +171,6 @@ def test_the_row_of_a_page_and_of_an_item(site: Site, serve: Any, run_job: Any, 
     }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="state/runs.py: _last_complete does not look at the job")
 def test_two_jobs_in_one_folder_each_have_their_own_last_run(site: Site, serve: Any, run_job: Any) -> None:
     seen: list[str] = []
     site.route("/")(lambda request: seen.append(request.query.get("t", "none")) or "<h1>x</h1>")

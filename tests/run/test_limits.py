@@ -71,7 +71,6 @@ def test_a_limit_takes_items_in_record_order_across_hosts(
     assert ("/b" in asked(second)) == (limit > 2)
 
 
-@pytest.mark.xfail(strict=True, reason="run/pages.py: _limited; the ledger cannot say which items were met yet")
 def test_a_limit_counts_items_that_were_met_before_once(site: Site, serve: Any, run_job: Any) -> None:
     pages = {1: [0, 1], 2: [1, 2], 3: [3, 4]}
     site.route("/api")(lambda request: {"rows": [{"n": n} for n in pages.get(request.query.number("page", 1), [])]})
@@ -133,7 +132,6 @@ def test_a_dry_run_leaves_the_state_folder_alone(run_job: Any, drained: Any, tmp
     assert listing(tmp_path) == before
 
 
-@pytest.mark.xfail(strict=True, reason="run/runner.py: a dry run begins with an empty ledger; state/db.py needs a copy")
 def test_a_dry_run_tells_the_names_that_files_have(
     site: Site, serve: Any, run_job: Any, heard: Any, rows_site: Any, numbered: Any
 ) -> None:

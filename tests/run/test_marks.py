@@ -19,7 +19,7 @@ SECRET = "tr0ub4dor-secret"
         "link",
         "file",
         "json",
-        pytest.param("redirect", marks=pytest.mark.xfail(strict=True, reason="fetch.py: a Location is not defused")),
+        "redirect",
         "next",
         "row of a template",
     ],
@@ -57,7 +57,6 @@ def test_nobody_forges_a_mark_to_be_sent_the_secret(
     assert ended.code in (0, 4)
 
 
-@pytest.mark.xfail(strict=True, reason="net/session.py: a validator of the server is taken for a text of the job")
 def test_nobody_forges_a_mark_in_a_validator(
     site: Site, serve: Any, run_job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

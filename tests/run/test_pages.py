@@ -232,7 +232,6 @@ def test_what_a_second_reading_finds_belongs_to_the_run(
 # -- links that are left out ---------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="state/pages.py: a page that ended as skipped is never opened again")
 def test_a_link_that_one_rule_leaves_out_is_followed_where_another_finds_it(
     site: Site, serve: Any, run_job: Any, asked: Any, html: Any, link_site: Any
 ) -> None:
@@ -289,7 +288,6 @@ def test_robots_txt_governs_links_not_what_the_job_names(
     assert [seen.target for seen in server.log].count("/robots.txt") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="state/pages.py: a page that ended as skipped is never opened again")
 def test_a_page_that_the_job_names_is_fetched_though_a_link_to_it_was_forbidden(
     site: Site, serve: Any, run_job: Any, html: Any, heard: Any, link_site: Any
 ) -> None:

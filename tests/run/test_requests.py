@@ -112,7 +112,6 @@ def test_http_settings_reach_pages_and_files(fixture_server: Server, run_job: An
         ]  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="net/session.py: a file that cannot be read is told as a broken connection")
 def test_an_upload_that_is_not_there_is_told_by_its_name(fixture_server: Server, run_job: Any) -> None:
     ended = run_job(fixture_server, echo_job({"method": "POST", "files": {"doc": "missing.txt"}}, {"m": "method"}))
     assert (ended.code, len(ended.failures), fixture_server.log) == (4, 1, [])

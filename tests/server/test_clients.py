@@ -17,9 +17,7 @@ needs_wget = pytest.mark.skipif(shutil.which("wget") is None, reason="wget is no
 def run(tool: str, *arguments: str, cwd: Path) -> str:
     """Run a client without the user's settings and proxies; what it wrote."""
     own = {"curl": ["-q", "-sS", "--noproxy", "*"], "wget": ["--no-config", "--no-proxy", "-q"]}[tool]
-    done = subprocess.run(
-        [tool, *own, *arguments], cwd=cwd, capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run([tool, *own, *arguments], cwd=cwd, capture_output=True, text=True, timeout=30, check=True)
     return done.stdout
 
 
@@ -75,9 +73,7 @@ def test_curl_posts_forms_and_large_bodies(fixture_server: Server, tmp_path: Pat
     url = f"{fixture_server.url}/echo"
 
     assert '"form": {"a": "1"}' in run("curl", "-F", "a=1", "-F", "f=@large", url, cwd=tmp_path)
-    assert (
-        len(run("curl", "--data-binary", "@large", "-H", "Content-Type: a/b", url, cwd=tmp_path)) > 2_000_000
-    )
+    assert len(run("curl", "--data-binary", "@large", "-H", "Content-Type: a/b", url, cwd=tmp_path)) > 2_000_000
     assert len(run("curl", "-T", "large", "-H", "Transfer-Encoding: chunked", url, cwd=tmp_path)) > 2_000_000
 
 

@@ -192,9 +192,7 @@ def test_a_member_gets_in_and_out(web: Any) -> None:
     assert web("/members/budget.pdf").status_code == 403
 
 
-@pytest.mark.parametrize(
-    "change", [{"password": "wrong"}, {"csrf": "wrong"}, {"csrf": ""}, {"user": "other"}]
-)
+@pytest.mark.parametrize("change", [{"password": "wrong"}, {"csrf": "wrong"}, {"csrf": ""}, {"user": "other"}])
 def test_a_wrong_login_stays_outside(web: Any, change: dict[str, str]) -> None:
     page = log_in(web, **change)
 

@@ -217,9 +217,7 @@ def test_a_request_that_does_not_go_on_is_ended(
         assert wire.parse(wire.read_all(sock)).status == status
 
 
-def test_a_connection_that_says_nothing_is_closed(
-    folder: Path, quick: Deadlines, wire: SimpleNamespace
-) -> None:
+def test_a_connection_that_says_nothing_is_closed(folder: Path, quick: Deadlines, wire: SimpleNamespace) -> None:
     with (
         Server(folder, deadlines=quick) as server,
         socket.create_connection(("127.0.0.1", server.port)) as sock,

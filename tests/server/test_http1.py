@@ -277,9 +277,7 @@ def test_one_empty_line_before_a_request_is_ignored() -> None:
     assert len(read(b"\r\n" + request(line="GET / HTTP/1.1"))) == 2
 
 
-WORDS = (
-    b"GET|POST| |/|/%2e|?a=b|HTTP/1.1|HTTP/1.0|\r\n|\r\n\r\n|\n|\r|Host: h|Content-Length: 3|abc|3|0|:|\t|\0"
-)
+WORDS = b"GET|POST| |/|/%2e|?a=b|HTTP/1.1|HTTP/1.0|\r\n|\r\n\r\n|\n|\r|Host: h|Content-Length: 3|abc|3|0|:|\t|\0"
 CHUNKED = request("Transfer-Encoding: chunked")
 PIECES = st.sampled_from([*WORDS.split(b"|"), b"Transfer-Encoding: chunked", b"x" * 60, CHUNKED])
 BYTES = st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=30).map(b"".join))

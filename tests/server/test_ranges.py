@@ -55,9 +55,7 @@ def test_a_range_of_ten_bytes(value: str, expected: object) -> None:
     assert choose_range(value, 10) == expected
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [("bytes=0-", NONE), ("bytes=-5", WHOLE), ("bytes=0-0", NONE)]
-)
+@pytest.mark.parametrize(("value", "expected"), [("bytes=0-", NONE), ("bytes=-5", WHOLE), ("bytes=0-0", NONE)])
 def test_a_range_of_nothing(value: str, expected: object) -> None:
     assert choose_range(value, 0) == expected
 

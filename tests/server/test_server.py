@@ -96,9 +96,7 @@ def test_the_log_has_each_request(wire: SimpleNamespace) -> None:
     site = Site()
     site.route("/a", ("POST",))(lambda request: (201, {}, "made"))
     with Server(site) as server:
-        wire.talk(
-            server.port, b"POST /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nhi" + KEPT
-        )
+        wire.talk(server.port, b"POST /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nhi" + KEPT)
         first, second = server.log
 
     assert (first.method, first.target, first.body, first.status) == ("POST", "/a?b", b"hi", 201)
@@ -237,9 +235,7 @@ def test_a_client_that_resets_while_it_is_served_is_no_error(
     assert capfd.readouterr().err == ""
 
 
-def test_a_file_that_shrinks_while_it_is_sent_closes_the_connection(
-    tmp_path: Path, wire: SimpleNamespace
-) -> None:
+def test_a_file_that_shrinks_while_it_is_sent_closes_the_connection(tmp_path: Path, wire: SimpleNamespace) -> None:
     """The head has promised more than there is: only the end of the connection tells."""
     (tmp_path / "a").write_bytes(b"x" * 50_000_000)
     with Server(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)) as sock:
@@ -289,8 +285,6 @@ def test_a_raw_answer_may_reset_the_connection() -> None:
 
 def test_importing_the_server_imports_little() -> None:
     code = "import sys, scraper.server, scraper.server.fixture; print(*sys.modules)"
-    names = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
     assert {"requests", "bs4", "pydantic", "jinja2", "yaml", "click", "lxml"} & set(names) == set()

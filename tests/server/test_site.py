@@ -194,9 +194,7 @@ def test_a_body_that_is_not_json_is_400() -> None:
     assert fault.value.status == 400
 
 
-def test_a_bug_in_a_route_is_500_and_in_the_log(
-    caplog: pytest.LogCaptureFixture, visit: Callable[..., Any]
-) -> None:
+def test_a_bug_in_a_route_is_500_and_in_the_log(caplog: pytest.LogCaptureFixture, visit: Callable[..., Any]) -> None:
     site = Site()
     site.route("/bug")(lambda request: 1 / 0)
     site.route("/fine")(lambda request: "fine")

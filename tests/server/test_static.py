@@ -75,9 +75,7 @@ def test_if_range_holds_a_range_to_the_same_file(ask: Ask) -> None:
     assert ask("/ok.txt", "Range: bytes=2-4", 'If-Range: "other"').status == 200
 
 
-@pytest.mark.parametrize(
-    ("condition", "name"), [("If-None-Match", "etag"), ("If-Modified-Since", "last-modified")]
-)
+@pytest.mark.parametrize(("condition", "name"), [("If-None-Match", "etag"), ("If-Modified-Since", "last-modified")])
 def test_what_is_known_already_is_304_without_a_body(ask: Ask, condition: str, name: str) -> None:
     known = ask("/ok.txt").headers
 
@@ -156,9 +154,7 @@ def test_a_pipe_is_not_a_file(tmp_path: Path, visit: Ask) -> None:
         assert visit(server, "/pipe").status == 403
 
 
-def test_hidden_names_are_neither_listed_nor_served_but_well_known_ones_are(
-    tmp_path: Path, visit: Ask
-) -> None:
+def test_hidden_names_are_neither_listed_nor_served_but_well_known_ones_are(tmp_path: Path, visit: Ask) -> None:
     for name in (".well-known", ".scraper"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file.txt").write_text("content")
