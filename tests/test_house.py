@@ -38,10 +38,10 @@ FLOORS = {
     "scraper.server.http1": 1,
     "scraper.samples": 2,
     "scraper.fetch": 3,
-    "scraper.download": 4,
-    "scraper.run": 5,
-    "scraper.cli": 6,
-    "scraper.__main__": 7,
+    "scraper.download": 3,
+    "scraper.run": 4,
+    "scraper.cli": 5,
+    "scraper.__main__": 5,
 }
 
 DOORS = {

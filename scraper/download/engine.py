@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scraper import errors, secrets
-from scraper.fetch import Courier, check_status, decoded, redirected
 from scraper.files import decide, naming
 from scraper.files.disposition import extension_from
 from scraper.files.parts import OutputFolder, Part
 from scraper.files.types import media_type
 from scraper.model import Outcome
+from scraper.net.courier import Courier, check_status, decoded, redirected
 from scraper.net.pace import Pace
 from scraper.net.redirect import Hop
 from scraper.net.session import Reply, Wire

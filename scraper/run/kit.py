@@ -16,7 +16,6 @@ from typing import Any
 
 from scraper import errors, secrets, urls
 from scraper.download.engine import Engine
-from scraper.fetch import Courier, wall_clock
 from scraper.files.parts import OutputFolder
 from scraper.job.fields import Fields
 from scraper.job.loaded import Loaded
@@ -24,6 +23,7 @@ from scraper.job.model import Job
 from scraper.job.parts import Http, is_template
 from scraper.model import State
 from scraper.net.cookies import read_cookies_txt
+from scraper.net.courier import Courier, wall_clock
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.robots import Robots
 from scraper.net.session import USER_AGENT, Session

@@ -21,13 +21,13 @@ from typing import Any
 from scraper import errors, secrets, urls
 from scraper.download.engine import Engine
 from scraper.errors import Exit
-from scraper.fetch import Courier
 from scraper.files import naming
 from scraper.files.parts import OutputFolder
 from scraper.files.refusals import refusal_told
 from scraper.job.fields import base_names
 from scraper.job.loaded import Loaded
 from scraper.model import State, Summary
+from scraper.net.courier import Courier
 from scraper.net.hosts import Scheduler
 from scraper.records import jsonl
 from scraper.run import kit as kits

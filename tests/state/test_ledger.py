@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scraper.fetch import wall_clock
 from scraper.files.parts import OutputFolder
 from scraper.model import Download, Failure, Item, Outcome, Reading, Request
+from scraper.net.courier import wall_clock
 from scraper.state.db import Database
 from scraper.state.ledger import FileTask, Ledger
 from scraper.state.recovery import recover, settle_names

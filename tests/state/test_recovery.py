@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scraper.fetch import wall_clock
 from scraper.files.parts import OutputFolder
 from scraper.model import Download, Outcome
+from scraper.net.courier import wall_clock
 from scraper.state.db import Database
 from scraper.state.ledger import FileTask, Ledger
 from scraper.state.recovery import recover, settle_names
