@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +30,26 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class _LogFile(logging.FileHandler):
+    """A log that may run out of room: it ends there, and the run itself tells of the full disk (exit 5)."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Nothing more is written; anything but the disk's refusal is told as logging does."""
+        if isinstance(sys.exc_info()[1], OSError):
+            self.setLevel(logging.CRITICAL + 1)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Closes; what a full disk has not taken is lost to the log, not to the ledger."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextlib.contextmanager
 def run_log(path: Path) -> Iterator[None]:
     """Adds what is logged to the file as long as the run goes on, and the traceback of a bug that ends it."""
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(JsonLines())
     handler.addFilter(lambda record: not record.name.startswith("scraper.server"))
     logger = logging.getLogger("scraper")

@@ -105,6 +105,7 @@ class Runner:
         scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login"))
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
+        bodies.clear_others()
         return Kit(
             job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
             kits.robots_for(job), bodies, self._events, names, state,

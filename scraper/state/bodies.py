@@ -53,6 +53,12 @@ class Bodies:
         url, status, headers, private = json.loads(whole[4:end])
         return Page(request, url, status, headers, whole[end:], private)
 
+    def clear_others(self) -> None:
+        """Removes those of other runs, which nobody continues any more."""
+        for folder in self._folder.parents[1].glob(f"*/{self._folder.name}"):
+            if folder != self._folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def clear(self) -> None:
         """Removes them all."""
         shutil.rmtree(self._folder, ignore_errors=True)
