@@ -86,11 +86,15 @@ class Runner:
             state.mkdir(parents=True, exist_ok=True)
         if options.dry:
             Database.copy((options.state or dest / STATE) / "ledger.db", state / "ledger.db")
-        self._db = Database(state / "ledger.db")
-        self._disk = OutputFolder(dest, create=not options.dry)
-        ledger = Ledger(self._db, self._disk.look, job.files.existing, _templates(job))
-        recover(ledger, self._disk)
-        self.kit = self._kit(job, known, ledger)
+        with ExitStack() as opened:
+            self._db = Database(state / "ledger.db")
+            opened.callback(self._db.close)
+            self._disk = OutputFolder(dest, create=not options.dry)
+            opened.callback(self._disk.close)
+            ledger = Ledger(self._db, self._disk.look, job.files.existing, _templates(job))
+            recover(ledger, self._disk)
+            self.kit = self._kit(job, known, ledger)
+            opened.pop_all()  # from here on `run` closes them
 
     def _kit(self, job: Any, known: dict[str, str], ledger: Ledger) -> Kit:
         loaded, options = self._loaded, self._options

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,21 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "out")
+def desk_for(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Makes desks on one folder, and closes their ledgers."""
+    with ExitStack() as stack:
+
+        def make(existing: str = "skip") -> Desk:
+            made = Desk(tmp_path / "out", existing)
+            stack.callback(made.db.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def desk(desk_for: Callable[..., Desk]) -> Desk:
+    return desk_for()
 
 
 def download(
@@ -244,8 +259,10 @@ def test_a_part_of_somebody_else_makes_ours_take_another_name(desk: Desk) -> Non
 @pytest.mark.parametrize(
     ("existing", "ending"), [("skip", "skipped:exists"), ("fail", "failed:name"), ("overwrite", None), ("check", None)]
 )
-def test_existing_decides_about_what_stands_there(tmp_path: Path, existing: str, ending: str | None) -> None:
-    desk = Desk(tmp_path / "out", existing)
+def test_existing_decides_about_what_stands_there(
+    desk_for: Callable[..., Desk], existing: str, ending: str | None
+) -> None:
+    desk = desk_for(existing)
     (desk.disk.root / "a.jpg").write_bytes(b"theirs")
     desk.reading(Reading(downloads=(download(),)))
     assert desk.rows("SELECT ending FROM v_files") == [(ending,)]
@@ -298,16 +315,16 @@ def test_a_part_that_is_already_its_goal_is_unlinked(desk: Desk) -> None:
     assert [path.name for path in desk.disk.root.iterdir()] == ["a.jpg"]
 
 
-def test_what_stood_there_before_is_not_taken_for_ours(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "out", "overwrite")
+def test_what_stood_there_before_is_not_taken_for_ours(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for("overwrite")
     (desk.disk.root / "a.jpg").write_bytes(b"theirs")
     desk.reading(Reading(downloads=(download(),)))
     assert recover(desk.ledger, desk.disk) == 0
     assert desk.task().path == "a.jpg"
 
 
-def test_what_replaced_it_is_ours_by_the_inode_that_was_noted(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "out", "overwrite")
+def test_what_replaced_it_is_ours_by_the_inode_that_was_noted(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for("overwrite")
     (desk.disk.root / "a.jpg").write_bytes(b"theirs")
     desk.reading(Reading(downloads=(download(),)))
     task = desk.task()

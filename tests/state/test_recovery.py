@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,16 @@ class Desk:
 
 
 @pytest.fixture
-def desk_for(tmp_path: Path) -> Callable[..., Desk]:
-    return lambda *args: Desk(tmp_path / "out", *args)
+def desk_for(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Makes desks on one folder, and closes their ledgers."""
+    with ExitStack() as stack:
+
+        def make(*args: Any) -> Desk:
+            made = Desk(tmp_path / "out", *args)
+            stack.callback(made.db.close)
+            return made
+
+        yield make
 
 
 # -- recovery ----------------------------------------------------------------------------------------------
