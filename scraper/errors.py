@@ -19,6 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from scraper import secrets
+
 
 class Exit(IntEnum):
     """The exit codes of the command line (DESIGN section 2)."""
@@ -94,7 +96,7 @@ class RequestError(ScraperError):
     """A page or file that failed.
 
     Attributes:
-        url: the URL that was asked, with secrets as marks.
+        url, message: the URL that was asked, and what went wrong, with marks as people read them.
         name: the class of the failure as told in endings (`timeout`, `http:404`, …).
         sent: whether any byte of the request may have reached the server; if not, any method may be repeated.
         final: whether trying again cannot help, whatever the class.
@@ -104,9 +106,9 @@ class RequestError(ScraperError):
     exit_code = Exit.FAILURES
 
     def __init__(self, url: str, message: str, *, sent: bool = True, final: bool = False) -> None:
-        super().__init__(message)
-        self.url = url
-        self.message = message
+        self.url = secrets.display(url)
+        self.message = secrets.display(message)
+        super().__init__(self.message)
         self.sent = sent
         self.final = final
 

@@ -28,11 +28,14 @@ def first_hop(request: Request) -> Hop:
     return Hop(request.method, request.full_url)
 
 
-def exchange(courier: Courier, request: Request, hop: Hop, expected: tuple[int, ...] = ()) -> Page | Hop:
+def exchange(
+    courier: Courier, request: Request, hop: Hop, expected: tuple[int, ...] = (), *, longest: int | None = None
+) -> Page | Hop:
     """One exchange: the page, or the hop a redirect leads to.
 
     Args:
         expected: statuses that the rule expects beside 2xx.
+        longest: decoded bytes after which the rest of the body is left.
 
     Raises:
         RequestError: the class of what went wrong.
@@ -45,11 +48,10 @@ def exchange(courier: Courier, request: Request, hop: Hop, expected: tuple[int, 
             _check_body(courier, request, following)
             return following
         check_status(courier, reply, expected)
-        body = _body(reply, pace) if reply.status not in redirect.STATUSES else b""
+        body = _body(reply, pace, longest) if reply.status not in redirect.STATUSES else b""
     finally:
         reply.close()
-    headers = {name: courier.conceal(value) for name, value in reply.headers.items()}
-    return Page(request, hop.url, reply.status, headers, body, private=is_inside(reply, hop.url))
+    return Page(request, hop.url, reply.status, reply.headers, body, private=is_inside(reply, hop.url))
 
 
 def _check_body(courier: Courier, request: Request, hop: Hop) -> None:
@@ -75,13 +77,20 @@ def _wire(request: Request, hop: Hop, pace: Pace) -> Wire:
         cookies=request.cookies,
         auth=request.auth,
         deadline=pace.left,
+        guarded=hop.guarded,
         **body,
     )
 
 
-def _body(reply: Reply, pace: Pace) -> bytes:
+def _body(reply: Reply, pace: Pace, longest: int | None) -> bytes:
+    body = bytearray()
     try:
-        return b"".join(decoded(reply, pace, PAGE_LIMIT))
+        for piece in decoded(reply, pace, PAGE_LIMIT):
+            body += piece
+            if longest is not None and len(body) > longest:
+                reply.abort()
+                return bytes(body[:longest])
     except errors.LimitError:
         reply.abort()
         raise
+    return bytes(body)

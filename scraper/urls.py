@@ -12,7 +12,9 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urljoin, urlsplit, urlunsplit
+
+from scraper import secrets
 
 _PORTS = {"http": 80, "https": 443}
 _BLANKS = "\t\n\r"
@@ -20,6 +22,12 @@ _BLANKS = "\t\n\r"
 _KEEP = "!#$%&'()*+,/:;=?@[]~-._"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+# What may stand behind the userinfo. Anything else, a backslash above all, one parser takes for the host's
+# end and another one for a part of it; whoever judges a URL must see the host that will be asked.
+_HOST_AND_PORT = re.compile(
+    r"""(?:\[[0-9A-Fa-f:.]+(?:%[^\[\]/\\]+)?\]|[^\x00-\x20\x7f"#%/:<>?@\[\\\]^`{|}]+)(?::\d*)?""", re.ASCII
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -40,9 +48,13 @@ def fixed(url: str) -> str:
     parts = urlsplit(url.strip())
     netloc = _ascii_host(parts.netloc)
     path, query, fragment = (
-        quote(_LONE_PERCENT.sub("%25", part), safe=_KEEP) for part in (parts.path, parts.query, parts.fragment)
+        secrets.around(part, _percent_encoded) for part in (parts.path, parts.query, parts.fragment)
     )
     return urlunsplit((parts.scheme.lower(), netloc, path, query, fragment))
+
+
+def _percent_encoded(text: str) -> str:
+    return quote(_LONE_PERCENT.sub("%25", text), safe=_KEEP)
 
 
 def _ascii_host(netloc: str) -> str:
@@ -58,7 +70,8 @@ def _ascii_host(netloc: str) -> str:
 
 def canonical(url: str) -> str:
     """The form by which two URLs are the same page."""
-    parts = urlsplit(fixed(url))
+    url = fixed(url)
+    parts = urlsplit(url)
     path = _unreserved(_without_dots(parts.path)) or "/"
     netloc = host_key(url).removesuffix(f":{_PORTS.get(parts.scheme)}")
     return urlunsplit((parts.scheme, netloc, path, _unreserved(parts.query), ""))
@@ -93,7 +106,8 @@ def is_http(url: str) -> bool:
     """Whether it is an http or https URL with a host."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in _PORTS and bool(parts.hostname) and (parts.port or 1) > 0
+        host_and_port = parts.netloc.rpartition("@")[2]
+        return parts.scheme in _PORTS and bool(_HOST_AND_PORT.fullmatch(host_and_port)) and parts.port != 0
     except ValueError:
         return False
 
@@ -104,9 +118,12 @@ def host_of(url: str) -> str:
 
 
 def port_of(url: str) -> int:
-    """The port, the scheme's default where none is said."""
+    """The port, the scheme's default where none is said; 0 for what is no port."""
     parts = urlsplit(url)
-    return parts.port or _PORTS.get(parts.scheme, 0)
+    try:
+        return parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return 0
 
 
 def host_key(url: str) -> str:
@@ -129,7 +146,10 @@ def without_userinfo(url: str) -> str:
 def userinfo(url: str) -> tuple[str, str] | None:
     """User and password of the URL, percent-decoded, or None."""
     parts = urlsplit(url)
-    return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    if not parts.username:
+        return None
+    user, password = (secrets.around(part, unquote, secrets.mark) for part in (parts.username, parts.password or ""))
+    return user, password
 
 
 def with_params(url: str, params: Mapping[str, Any] | None) -> str:
@@ -138,7 +158,8 @@ def with_params(url: str, params: Mapping[str, Any] | None) -> str:
     if not pairs:
         return url
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(pairs))))))
+    added = ("=".join(secrets.around(each, quote_plus) for each in pair) for pair in pairs)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, *added)))))
 
 
 def without_params(url: str, names: Iterable[str]) -> str:
@@ -168,6 +189,15 @@ def text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_private(address: str) -> bool:
     """Whether an IP address is not public: loopback, private, link-local, CGNAT, also mapped into IPv6."""
     try:
@@ -175,9 +205,15 @@ def is_private(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        return is_private(str(inner)) if inner else not ip.is_global
+        return is_private(str(inner)) if (inner := _inner(ip)) else not ip.is_global
     return not ip.is_global
+
+
+def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
 
 def same_site(first: str, second: str, same: str) -> bool:

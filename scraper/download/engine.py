@@ -73,7 +73,10 @@ class Engine:
     def _wire(self, task: FileTask, hop: Hop, pace: Pace) -> Wire:
         given = {} if hop.crossed else task.download.headers or {}
         added = self._conditions(task)
-        return Wire(hop.method, hop.url, given=given, added=added, encodings="identity", deadline=pace.left)
+        return Wire(
+            hop.method, hop.url, given=given, added=added, encodings="identity", deadline=pace.left,
+            guarded=hop.guarded,
+        )  # fmt: skip
 
     def _conditions(self, task: FileTask) -> dict[str, str]:
         """The conditional headers; {} where nothing stands, and then a 304 would be no answer."""

@@ -1,8 +1,8 @@
 """Cookies: a jar that keeps them at home, and Netscape cookies.txt files.
 
-A cookie without a Domain attribute belongs to one host. RFC 6265 section 8.5 lets
-it cross ports; we do not: it is sent only to the port that set it (80 and 443 count
-as one), so that a session cookie of one local service never reaches another.
+RFC 6265 section 8.5 lets a cookie cross ports; we do not: it is sent only to the port
+that set it (80 and 443 count as one), also where a Domain attribute lets it reach other
+hosts, so that a session cookie of one local service never reaches another.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ _WEB = (80, 443)
 
 
 class HomePolicy(DefaultCookiePolicy):
-    """The default policy; host-only cookies stay at their port, the job's own ones at its origins."""
+    """The default policy; cookies stay at their port, the job's own ones at its origins."""
 
     def __init__(self, is_home: Callable[[str], bool]) -> None:
         super().__init__()
         self._is_home = is_home
 
     def set_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
-        """Notes the port that set the cookie."""
-        if not cookie.domain_specified or _has_no_subdomains(cookie.domain.lstrip(".")):
-            cookie.set_nonstandard_attr(_PORT, str(urls.port_of(request.get_full_url())))
+        """Notes the port that set the cookie; one for a part of an IP address is refused."""
+        if not _is_of_host(cookie, request):
+            return False
+        cookie.set_nonstandard_attr(_PORT, str(urls.port_of(request.get_full_url())))
         return super().set_ok(cookie, request)
 
     def return_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
         """Whether the cookie may go to this request's port."""
+        if not _is_of_host(cookie, request):
+            return False
         kept = cookie.get_nonstandard_attr(_PORT)
         if kept is not None and not _same_port(int(kept), urls.port_of(request.get_full_url())):
             return False
@@ -42,9 +45,10 @@ class HomePolicy(DefaultCookiePolicy):
         return super().return_ok(cookie, request)
 
 
-def _has_no_subdomains(domain: str) -> bool:
-    """An address, or a name without a dot: a Domain attribute widens nothing there."""
-    return "." not in domain.removesuffix(".local") or domain.replace(".", "").isdigit() or ":" in domain
+def _is_of_host(cookie: Cookie, request: urllib.request.Request) -> bool:
+    """An IP address has no domain above it, though it ends in others' digits (RFC 6265 section 5.1.3)."""
+    host = urls.host_of(request.get_full_url())
+    return not urls.is_address(host) or cookie.domain.removesuffix(".local").strip(".[]") == host
 
 
 def _same_port(first: int, second: int) -> bool:
@@ -64,14 +68,17 @@ def read_cookies_txt(path: Path) -> list[Cookie]:
         OSError: the file cannot be read.
     """
     cookies = []
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8-sig", "replace").splitlines(), 1):
         line = line.removeprefix("#HttpOnly_")
         if not line.strip() or line.startswith("#"):
             continue
         parts = line.split("\t")
         if len(parts) not in (6, 7):
             raise ValueError(f"{path}:{number}: not a cookie; seven fields with tabs between them are expected")
-        cookies.append(_cookie(*parts, *[""] * (7 - len(parts))))
+        try:
+            cookies.append(_cookie(*parts, *[""] * (7 - len(parts))))
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{path}:{number}: {parts[4]!r} is no time of expiry") from error
     return [cookie for cookie in cookies if not cookie.is_expired(int(time.time()))]
 
 

@@ -8,8 +8,8 @@ decoded       the body in bounded pieces, to the end of its content encoding
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from scraper import errors, secrets, urls
@@ -19,7 +19,6 @@ from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble
 from scraper.net.pace import Pace
 from scraper.net.redirect import Hop
 from scraper.net.session import Reply, Session
-from scraper.page.charset import defuse
 
 
 def wall_clock() -> datetime:
@@ -33,7 +32,7 @@ class Courier:
 
     session: Session
     http: Http
-    known: Mapping[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = wall_clock
 
@@ -41,16 +40,20 @@ class Courier:
         """What comes from outside, with secrets that it echoes as marks again."""
         return secrets.conceal(text, self.known) if self.known else text
 
+    def learn(self, name: str, value: str) -> None:
+        """One more secret to conceal: what a login saved."""
+        self.known[name] = value
+
 
 def redirected(courier: Courier, hop: Hop, reply: Reply, expected: tuple[int, ...] = ()) -> Hop | None:
     """The hop a redirect leads to, its body drained; None for any other answer."""
     if reply.status not in redirect.STATUSES or reply.status in expected:
         return None
     reply.drain()
-    location = defuse(redirect.as_utf8(reply.headers.get("location", "")))  # nobody forges a mark
-    allowed = redirect.budget(courier.http.allow_redirects)
-    target = redirect.next_hop(hop, reply.status, courier.conceal(location), allowed)
-    if not is_inside(reply, hop.url) and wire.leads_inside(target.url):
+    location = redirect.as_utf8(reply.headers.get("location", ""))
+    target = redirect.next_hop(hop, reply.status, location, redirect.budget(courier.http.allow_redirects))
+    target = replace(target, guarded=not is_inside(reply, hop.url))
+    if target.guarded and wire.leads_inside(target.url, resolve=not courier.session.is_proxied(target.url)):
         raise errors.SkippedError(
             reply.url, "private", f"redirected to the private address {secrets.display(target.url)}"
         )
@@ -72,8 +75,16 @@ def is_inside(reply: Reply, url: str) -> bool:
     """Whether an answer came from an address that is not public; without a socket the URL tells."""
     if reply.address is not None:
         return urls.is_private(reply.address)
-    host = urls.host_of(url)
-    return host == "localhost" or urls.is_private(host)
+    return wire.leads_inside(url, resolve=not reply.is_proxied)
+
+
+def _in_time(reply: Reply, pace: Pace) -> Iterator[bytes]:
+    """The pieces of a body; where waiting for one took what was left of `total`, that is what is told."""
+    try:
+        yield from reply.pieces()
+    except errors.StalledError:
+        pace.step(0)
+        raise
 
 
 def decoded(reply: Reply, pace: Pace, limit: int) -> Iterator[bytes]:
@@ -85,7 +96,7 @@ def decoded(reply: Reply, pace: Pace, limit: int) -> Iterator[bytes]:
     encoding = reply.headers.get("content-encoding", "")
     decoder: Decoder | None = None
     try:
-        for piece in reply.pieces():
+        for piece in _in_time(reply, pace):
             pace.step(len(piece))
             decoder = decoder or Decoder(encoding, limit)
             yield from decoder.pieces(piece)

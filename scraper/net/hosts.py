@@ -40,14 +40,17 @@ class Policy:
 
 def policy_for(host: str, polite: Polite) -> Policy:
     """The policy for `host:port`; the first matching pattern of `polite.hosts` (name or name:port) wins."""
-    name = host.rpartition(":")[0].strip("[]")
-    special = next(
-        (own for pattern, own in polite.hosts.items() if fnmatch.fnmatchcase(name, pattern) or host == pattern),
-        None,
-    )
+    special = next((own for pattern, own in polite.hosts.items() if _fits(host, pattern.lower())), None)
     slots = special.per_host if special and special.per_host is not None else polite.per_host
     delay = special.delay if special and special.delay is not None else polite.delay
     return Policy(slots, units.delay(delay))
+
+
+def _fits(host: str, pattern: str) -> bool:
+    """Whether a pattern is of `host:port`; a bracket in it is an IPv6 address, not a set of characters."""
+    name = host.rpartition(":")[0]
+    pattern = pattern.replace("[", "[[]")
+    return any(fnmatch.fnmatchcase(one, pattern) for one in (name, name.strip("[]"), host))
 
 
 class HostGate(Protocol):

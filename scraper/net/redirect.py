@@ -27,6 +27,7 @@ class Hop:
         body: whether the request's body is still sent.
         count: redirects so far. A circle ends at the budget: a page that sets a cookie may well lead to itself.
         crossed: whether a redirect led to another origin: what the job gives to files stays behind.
+        guarded: whether what led here is public, so that a private address is refused.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Hop:
     body: bool = True
     count: int = 0
     crossed: bool = False
+    guarded: bool = False
 
 
 def budget(allow_redirects: bool | int) -> int:

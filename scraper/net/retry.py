@@ -85,10 +85,10 @@ def retry_after(header: str | None, now: datetime) -> float | None:
         return float(header)
     try:
         when = parsedate_to_datetime(header)
-    except ValueError:
+        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (aware - now).total_seconds())
+    except (ValueError, OverflowError):  # the latter from years and offsets of many digits
         return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
 
 
 def _may_retry(attempt: Attempt, policy: Retry) -> bool:

@@ -2,16 +2,15 @@
 
     Robots.verdict(url) -> True | False | None      None: nobody has read that host's robots.txt yet
 
-A worker that gets None fetches it (`load`) in the slot it already holds; others put
-their work back for a moment meanwhile. 4xx: no rules, all is allowed; 5xx or an answer
-that cannot be read: all is forbidden for this run (section 2.3.1). At most 512 KiB
-are read (2.5 asks for 500 KiB at least), at most five redirects followed (2.3.1.2).
+A worker that gets None fetches it (run/admission.py); others put their work back for a
+moment meanwhile. 4xx: no rules, all is allowed; 5xx or an answer that cannot be read, each
+after the retries of any request: all is forbidden for this run (section 2.3.1). At most
+512 KiB are read (2.5 asks for 500 KiB at least), at most five redirects followed (2.3.1.2).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from protego import Protego
 
@@ -19,9 +18,6 @@ from scraper import urls
 
 LONGEST = 512 * 1024
 REDIRECTS = 5
-
-Read = Callable[[str], "str | bool"]
-"""Fetches a robots.txt: its text; True where all is allowed, False where all is forbidden."""
 
 
 class Robots:
@@ -47,7 +43,7 @@ class Robots:
             rules = self._rules.get(urls.origin(url))
         if rules is None or isinstance(rules, bool):
             return rules
-        return bool(rules.can_fetch(url, self._agent))
+        return bool(rules.can_fetch(urls.canonical(url), self._agent))
 
     def begin(self, url: str) -> str | None:
         """The URL of the robots.txt that the caller is to load now; None where another does so already."""

@@ -20,10 +20,15 @@ def addresses(host: str) -> tuple[str, ...]:
         return ()
 
 
-def leads_inside(url: str) -> bool:
-    """Whether a URL leads to an address that is not public: by its literal, by name, or as it resolves."""
+def leads_inside(url: str, *, resolve: bool = True) -> bool:
+    """Whether a URL leads to an address that is not public: by its literal, by name, or as it resolves.
+
+    Names are not resolved here where a proxy will do it.
+    """
     host = urls.host_of(url)
-    return host == "localhost" or urls.is_private(host) or any(map(urls.is_private, addresses(host)))
+    if host == "localhost" or urls.is_private(host):
+        return True
+    return resolve and any(map(urls.is_private, addresses(host)))
 
 
 def ca_bundle() -> str | None:

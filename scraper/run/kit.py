@@ -160,7 +160,7 @@ def home_origins(job: Job, names: Mapping[str, Any]) -> set[str]:
     texts += [entry.url or "" for entry in (job.entry(at) for at in range(len(job.start)))]
     found = {urls.origin(origin) for origin in job.http.origins}
     for text in texts:
-        url = _rendered(_head(text), names) if is_template(text) else text
+        url = _rendered(origin_part(text), names) if is_template(text) else text
         if urls.is_http(url):
             found.add(urls.origin(url))
     return found
@@ -175,7 +175,7 @@ def _rendered(head: str, names: Mapping[str, Any]) -> str:
     return str(template.render(head, names))
 
 
-def _head(text: str) -> str:
+def origin_part(text: str) -> str:
     """As much of a URL's template as tells its origin: up to the first slash of its path outside of `{{ }}`."""
     depth, slashes = 0, 0
     for at, char in enumerate(text):

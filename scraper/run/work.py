@@ -8,23 +8,21 @@ It never sleeps.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from scraper import errors, secrets, urls
 from scraper.download import engine
-from scraper.fetch import exchange, first_hop
-from scraper.model import Page, Request
-from scraper.net import retry, wire
+from scraper.fetch import first_hop
+from scraper.net import retry
 from scraper.net.redirect import Hop
-from scraper.net.robots import REDIRECTS
+from scraper.run.admission import Admission, Asking, PutBackError
 from scraper.run.control import Control
 from scraper.run.kit import Kit
 from scraper.state.ledger import FileTask, PageTask
 
 log = logging.getLogger("scraper")
 T = TypeVar("T")
-ROBOTS_PAUSE = 0.05
 
 
 @dataclass(slots=True)
@@ -34,6 +32,7 @@ class Work(Generic[T]):
     Attributes:
         found, via_public: whether a page gave its URL, and whether that page was public.
         again: whether the failure at hand may be tried again whatever its class.
+        asking: the robots.txt that it is fetching first.
         logins: how many logins there were when its attempt began; asked_login: whether it asked for another.
     """
 
@@ -45,13 +44,14 @@ class Work(Generic[T]):
     attempt: int = 1
     began: float = 0.0
     again: bool = False
+    asking: Asking | None = None
     logins: int = 0
     asked_login: bool = False
 
     @property
     def host(self) -> str:
         """The host it waits for."""
-        return urls.host_key(self.hop.url)
+        return urls.host_key((self.asking or self).hop.url)
 
 
 def page_work(task: PageTask) -> Work[PageTask]:
@@ -73,10 +73,6 @@ def put_back(kit: Kit, kind: str, work: Work[Any], seconds: float = 0.0) -> None
     kit.scheduler.put(kind, work.host, work, seconds)
 
 
-class PutBackError(Exception):
-    """The work went back to the scheduler; nothing has ended."""
-
-
 class Worker(Generic[T]):
     """A loop over one kind of work; subclasses say what an attempt is and how it ends."""
 
@@ -85,6 +81,7 @@ class Worker(Generic[T]):
     def __init__(self, kit: Kit, control: Control) -> None:
         self.kit = kit
         self.control = control
+        self._admission = Admission(kit, self.kind)
 
     def loop(self) -> None:
         """Works until the scheduler is closed. Whatever is no outcome stops the run."""
@@ -119,7 +116,7 @@ class Worker(Generic[T]):
         work.began = work.began or clock()
         work.again = False
         try:
-            self._admit(work)
+            self._admission.admit(work)
             result = self.attempt(work)
         except PutBackError:
             return
@@ -154,44 +151,3 @@ class Worker(Generic[T]):
         if decision.park:
             self.kit.scheduler.park(work.host, decision.seconds)
         put_back(self.kit, self.kind, work, decision.seconds)
-
-    # -- whether a link may be asked at all ------------------------------------------------------------
-
-    def _admit(self, work: Work[T]) -> None:
-        url = work.hop.url
-        if work.via_public and work.hop.count == 0 and wire.leads_inside(url):
-            shown = secrets.display(url)
-            raise errors.SkippedError(shown, "private", "a public page links this private address")
-        if not work.found:
-            return
-        allowed = self.kit.robots.verdict(url)
-        if allowed is None:
-            self._learn_robots(work)
-        if allowed is False:
-            raise errors.SkippedError(secrets.display(url), "robots", "robots.txt does not allow it")
-
-    def _learn_robots(self, work: Work[T]) -> None:
-        """Reads the robots.txt of the work's host in the slot it holds, and puts the work back behind it."""
-        url = self.kit.robots.begin(work.hop.url)
-        if url is not None:
-            self.kit.robots.learn(work.hop.url, self._robots_txt(url))
-        self.kit.scheduler.put(self.kind, work.host, work, 0.0 if url else ROBOTS_PAUSE)
-        raise PutBackError
-
-    def _robots_txt(self, url: str) -> str | bool:
-        request = Request("GET", url)
-        hop = first_hop(request)
-        try:
-            for _ in range(REDIRECTS + 1):
-                found = exchange(self.kit.courier, request, hop)
-                if isinstance(found, Page):
-                    return found.body.decode("utf-8", "replace")
-                hop = replace(found)
-        except (errors.DnsError, errors.ConnectError):
-            return True  # the link itself will tell what is wrong
-        except errors.RequestError as error:
-            if isinstance(error, errors.StatusError) and 400 <= error.status < 500 and error.status != 429:
-                return True
-            log.warning("%s: %s; nothing of this host that pages link is fetched", url, error.message)
-            return False
-        return True

@@ -263,7 +263,7 @@ def test_secrets_and_saved_values_are_marks():
 
 def test_a_quoted_secret_is_revealed_quoted():
     text = render_text("http://h/?k={{ env('A') | urlencode }}", names())
-    assert secrets.reveal(text, lambda name: "a b") == "http://h/?k=a+b"
+    assert secrets.reveal(text, lambda name: "a b") == "http://h/?k=a%20b"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,3 +73,85 @@ def run_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> RunJob:
         return Ran(summary, dest, out, err)
 
     return run_it
+
+
+class Proxy:
+    """A forward proxy that speaks CONNECT too, as small as can be; `heads` are what it was told."""
+
+    def __init__(self, refusal: bytes = b"") -> None:
+        self.heads: list[str] = []
+        self.refusal = refusal
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            self.heads.append(head.decode("latin-1"))
+            if self.refusal:
+                client.sendall(self.refusal)
+                return
+            method, target, rest = head.split(b" ", 2)
+            if method == b"CONNECT":
+                self._tunnel(client, target.decode())
+            else:
+                self._forward(client, method, target, rest)
+
+    def _forward(self, client: socket.socket, method: bytes, target: bytes, rest: bytes) -> None:
+        host, _, path = target.removeprefix(b"http://").partition(b"/")
+        name, _, port = host.decode().rpartition(":")
+        if name == "":
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n<h1>x</h1>")
+            return
+        with socket.create_connection((name, int(port))) as server:
+            rest = rest.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+            server.sendall(b"%b /%b %b" % (method, path, rest))
+            while data := server.recv(65536):
+                client.sendall(data)
+
+    def _tunnel(self, client: socket.socket, target: str) -> None:
+        name, _, port = target.rpartition(":")
+        with socket.create_connection((name, int(port))) as server:
+            client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back.start()
+            _pump(client, server)
+            back.join(5)
+
+
+def _pump(source: socket.socket, goal: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            goal.sendall(data)
+        goal.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+@pytest.fixture
+def proxy_of() -> Iterator[Callable[..., Proxy]]:
+    """Makes proxies, which end with the test."""
+    proxies: list[Proxy] = []
+
+    def make(refusal: bytes = b"") -> Proxy:
+        proxies.append(Proxy(refusal))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()

@@ -59,7 +59,7 @@ class Sites:
     """A home and an away origin that lead to each other."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.session = ""
+        self.session, self.more = "", ""
         home, away = Site(), Site()
         self.home = stack.enter_context(Server(home))
         self.away = stack.enter_context(Server(away))
@@ -85,7 +85,7 @@ class Sites:
         away, home = self.away.url, self.home.url
         return f"""<title>start</title>
             <a class=page href="{away}/link">1</a> <a class=page href="{home}/to/page-redirect">2</a>
-            <a class=page href="{home}/to/round-trip">3</a> <a class=page href="{home}/digest">4</a>
+            <a class=page href="{home}/to/round-trip">3</a> {self.more}
             <img src="{away}/file-host"> <img src="{home}/to/file-redirect">
             <a class=next href="{away}/next">next</a>"""
 
@@ -106,6 +106,8 @@ class Sites:
                 "api": {"item": {"title": "h1"}},
             },
         }
+        if "digest" in job["http"].get("auth", {}):
+            self.more = f'<a class=page href="{self.home.url}/digest">4</a>'
         if "login" in given:
             self.session = given["login"] if isinstance(given["login"], str) else ""
             job["login"] = [{"get": f"{self.home.url}/login"}]

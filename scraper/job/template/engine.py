@@ -18,6 +18,7 @@ from jinja2.filters import FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from scraper import secrets
 from scraper.job import filters
 from scraper.job.fields import MISSING, Fields, PathText, did_you_mean
 
@@ -179,12 +180,19 @@ def _null_through(apply: Callable[..., Any]) -> Callable[..., Any]:
     return filtered
 
 
+def _urlencode(value: Any) -> str:
+    """Jinja's own, around marks."""
+    encode: Callable[[Any], str] = FILTERS["urlencode"]
+    return secrets.around(value, encode) if isinstance(value, str) else encode(value)
+
+
 _OWN_FILTERS: dict[str, Callable[..., Any]] = {
     "slug": filters.slug,
     "number": filters.number,
     "date": filters.date_text,
     "shift": filters.shift,
     "path": lambda value: PathText(text_of(value)),
+    "urlencode": lambda value: _urlencode(value),
 }
 _TEXT_FILTERS = "capitalize center lower replace string striptags title trim truncate upper urlencode"
 

@@ -1,0 +1,199 @@
+"""The line to a server: urllib3's connections with bounds that http.client lacks. Owns nothing but the bounds.
+
+    bound(pool_manager)                        its connections are bounded from now on
+    line.begin(guarded, seconds); ...; line.peer
+
+A socket's timeout counts from one recv to the next, so a head that drips in never ends:
+here the whole head must come within the read timeout, and everything within `seconds`.
+A head is at most 256 KiB and 100 lines long, interim answers (1xx) included, of which
+there may be twenty; http.client hands all but "100 Continue" on as the answer.
+
+Whether an address is private is judged where it is certain: on the connected socket,
+before the first byte of a request. A name that resolved to a public address a moment
+ago may lead inside now (DNS rebinding), and a kept connection may be an inside one.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from scraper import urls
+
+HEAD_BYTES = 256 * 1024
+"""More than four times what common servers send at most; the number of lines is http.client's own bound."""
+INTERIM = 20
+
+
+class PrivateAddressError(Exception):
+    """The connection leads to an address that is not public, and whoever asked may not go there."""
+
+
+class BadHeadError(http.client.HTTPException):
+    """A head of which http.client dropped a part; urllib3 would log it, with the URL and its secrets."""
+
+
+class HeadLimitError(http.client.HTTPException):
+    """The head of an answer is larger than any honest one."""
+
+
+class Line(threading.local):
+    """What one thread's exchange may do, and where it went.
+
+    Attributes:
+        guarded: whether a private address is refused.
+        until: the monotonic time at which the exchange is over, or None.
+        peer: the address that was reached, or None where a proxy stands between.
+    """
+
+    guarded = False
+    until: float | None = None
+    peer: str | None = None
+
+    def begin(self, *, guarded: bool, seconds: float | None) -> None:
+        """A new exchange."""
+        self.guarded, self.peer = guarded, None
+        self.until = None if seconds is None else time.monotonic() + seconds
+
+    def reach(self, address: str) -> None:
+        """The exchange goes to this address.
+
+        Raises:
+            PrivateAddressError: it must not.
+        """
+        self.peer = address
+        if self.guarded and urls.is_private(address):
+            raise PrivateAddressError(address)
+
+
+line = Line()
+
+
+def bound(manager: Any) -> Any:
+    """Makes a pool manager of urllib3, also one of a proxy, give out bounded connections."""
+    classes = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _bounded(pool) for scheme, pool in classes.items()}
+    return manager
+
+
+def _bounded(pool: type[Any]) -> type[Any]:
+    connection = type(pool.ConnectionCls.__name__, (_Bounded, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+class _Head(http.client.HTTPResponse):
+    """An answer whose head is bounded in time and size."""
+
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self._watch = _Watch(sock)
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_Watched(raw, self._watch))
+
+    def begin(self) -> None:
+        """Reads the head."""
+        try:
+            super().begin()
+        except http.client.LineTooLong as error:
+            raise HeadLimitError(str(error)) from error
+        except http.client.HTTPException as error:
+            if type(error) is http.client.HTTPException:  # so it tells of too many lines
+                raise HeadLimitError(str(error)) from error
+            raise
+        if self.msg.defects:
+            raise BadHeadError("a header line without a colon")
+        self._watch.head_came()
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200 or status == 101:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise HeadLimitError(f"more than {INTERIM} interim answers")
+
+
+class _Watch:
+    """The bounds of one answer; asked before each recv, told what it gave."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._read: float | None = sock.gettimeout()
+        self._head_until = None if self._read is None else time.monotonic() + self._read
+        self._until = line.until
+        self._left = HEAD_BYTES
+        self._is_head = True
+
+    def head_came(self) -> None:
+        """From now on only bytes of the body come."""
+        self._is_head, self._head_until = False, None
+        self._sock.settimeout(self._read)
+
+    def before(self) -> None:
+        """Sets the time that the next recv may take."""
+        ends = [end for end in (self._head_until, self._until) if end is not None]
+        if not ends:
+            return
+        left = min(ends) - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left if self._read is None else min(left, self._read))
+
+    def after(self, count: int) -> None:
+        """So many bytes came."""
+        self._left -= count
+        if self._is_head and self._left < 0:
+            raise HeadLimitError(f"more than {HEAD_BYTES} bytes")
+
+
+class _Watched(io.RawIOBase):
+    """A socket's file that asks a watch."""
+
+    def __init__(self, raw: io.RawIOBase, watch: _Watch) -> None:
+        self._raw = raw
+        self._watch = watch
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._watch.before()
+        count: int | None = self._raw.readinto(buffer)
+        self._watch.after(count or 0)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Bounded:
+    """Over a connection class of urllib3."""
+
+    response_class = _Head
+    sock: Any
+    proxy: Any
+
+    def _new_conn(self) -> Any:
+        sock = super()._new_conn()  # type: ignore[misc]
+        try:
+            self._reach(sock)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def putrequest(self, *args: Any, **options: Any) -> None:
+        """A kept connection was reached by an earlier exchange."""
+        if self.sock is not None:
+            self._reach(self.sock)
+        putrequest: Callable[..., None] = super().putrequest  # type: ignore[misc]
+        putrequest(*args, **options)
+
+    def _reach(self, sock: Any) -> None:
+        if self.proxy is None and not hasattr(self, "_socks_options"):
+            line.reach(str(sock.getpeername()[0]))

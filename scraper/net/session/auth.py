@@ -1,0 +1,52 @@
+"""Basic, digest and bearer authentication as requests takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
+
+
+class Bearer(AuthBase):
+    """RFC 6750 section 2.1."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def basic(user: str, password: str) -> AuthBase:
+    """UTF-8 as RFC 7617 section 2.1 advises."""
+    return HTTPBasicAuth(user.encode(), password.encode())
+
+
+class Digest(HTTPDigestAuth):
+    """requests' own reads the body of a 401 whole and decoded, and takes every challenge for a whole one."""
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Puts the answer to the challenge of an earlier request in."""
+        request = super().__call__(r)
+        if request.headers.get("Authorization", "") is None:
+            del request.headers["Authorization"]
+        return request
+
+    def handle_401(self, r: requests.Response, **kwargs: Any) -> requests.Response:
+        """Answers a challenge."""
+        if r.status_code == 401:
+            r.raw.close()
+        return super().handle_401(r, **kwargs)
+
+    def build_digest_header(self, method: str, url: str) -> str | None:
+        """The answer to the challenge at hand; None for one without realm or nonce (RFC 7616 section 3.3)."""
+        challenge: Mapping[str, str | None] = self._thread_local.chal
+        if challenge.get("realm") is None or challenge.get("nonce") is None:
+            return None
+        return super().build_digest_header(method, url)
+
+
+AUTHS: dict[str, Callable[..., AuthBase]] = {"basic": basic, "digest": Digest, "bearer": Bearer}

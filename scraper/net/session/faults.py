@@ -1,0 +1,46 @@
+"""What stopped an exchange: the exceptions of requests and urllib3 as our classes."""
+
+from __future__ import annotations
+
+import requests
+import urllib3
+
+from scraper import errors
+from scraper.net import trouble, wire
+from scraper.net.line import HeadLimitError
+
+
+class UnsendableError(Exception):
+    """A header that would break out of its line, or a mark that stands for no secret of the job."""
+
+
+def exchange_trouble(error: Exception, url: str, *, socks: bool = False, conceal: trouble.Conceal = str) -> Exception:
+    """The class of what stopped an exchange before its headers came; a bug stays what it is."""
+    told = trouble.classify(error, url, _EXCHANGE, conceal)
+    if socks and isinstance(told, errors.ConnectError):
+        told = errors.ProxyError(told.url, told.message, sent=told.sent)
+    return told or error
+
+
+_UNSENT = "the request cannot be sent"
+_EXCHANGE = (
+    trouble.Row(urllib3.exceptions.NameResolutionError, errors.DnsError, "the host name has no address", sent=False),
+    trouble.Row(wire.LookupFailed, errors.DnsError, "the host name has no address", sent=False),
+    trouble.Row(requests.exceptions.ProxyError, errors.ProxyError, "the proxy failed", sent=False),
+    trouble.Row(urllib3.exceptions.ProxyError, errors.ProxyError, "the proxy failed", sent=False),
+    trouble.Row(HeadLimitError, errors.LimitError, "the head of the answer is too large"),
+    trouble.Row(requests.exceptions.ConnectTimeout, errors.TimeoutError, "no connection in time", sent=False),
+    trouble.Row(requests.exceptions.SSLError, errors.TlsError, "TLS failed", sent=False),
+    trouble.Row(urllib3.exceptions.SSLError, errors.TlsError, "TLS failed", sent=False),
+    trouble.Row(requests.exceptions.ReadTimeout, errors.TimeoutError, "no answer in time"),
+    trouble.Row(urllib3.exceptions.ReadTimeoutError, errors.TimeoutError, "no answer in time"),
+    trouble.Row(urllib3.exceptions.NewConnectionError, errors.ConnectError, "no connection", sent=False),
+    trouble.Row(urllib3.exceptions.ProtocolError, errors.ProtocolError, "the connection broke"),
+    trouble.Row(requests.exceptions.ConnectionError, errors.ConnectError, "no connection"),
+    trouble.Row(requests.RequestException, errors.ProtocolError, _UNSENT, sent=False, final=True),
+    trouble.Row(urllib3.exceptions.LocationValueError, errors.ProtocolError, _UNSENT, sent=False, final=True),
+    trouble.Row(urllib3.exceptions.HTTPError, errors.ProtocolError, "not HTTP"),
+    trouble.Row(UnicodeError, errors.ProtocolError, _UNSENT, sent=False, final=True),
+    trouble.Row(UnsendableError, errors.ProtocolError, _UNSENT, sent=False, final=True),
+    trouble.Row(OSError, errors.ProtocolError, "the connection broke"),
+)

@@ -1,0 +1,106 @@
+"""What a server answered, its body still on the wire."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import requests
+
+from scraper import errors
+from scraper.net import head, trouble
+from scraper.net.line import line
+
+PIECE = 256 * 1024
+DRAIN = 64 * 1024
+DRAIN_TIME = 1.0
+"""Seconds; a new connection costs less than waiting longer for what nobody wants."""
+_FORGED = re.compile("\u00ef\u00b7[\u0090-\u00af]")  # U+FDD0 to U+FDEF in UTF-8, as Latin-1 shows it
+
+
+class Reply:
+    """What a server answered; the body is still on the wire. Close it."""
+
+    def __init__(
+        self, response: requests.Response, url: str, read: float, conceal: trouble.Conceal, *, is_proxied: bool
+    ) -> None:
+        self._response = response
+        self._read = read
+        self._conceal = conceal
+        self.url = url
+        self.status = response.status_code
+        self.reason = conceal(response.reason or "")
+        self.headers = {name: conceal(_header_text(value)) for name, value in _lower(response.headers)}
+        self.address = line.peer
+        self.is_proxied = is_proxied
+
+    def check(self) -> None:
+        """Closes what cannot be read without guessing.
+
+        Raises:
+            ProtocolError, ProxyError: it cannot.
+        """
+        fault = head.fault(self.status, dict(_lower(self._response.headers)))
+        if fault is not None:
+            self.abort()
+            raise errors.ProtocolError(self.url, f"not HTTP: {fault}")
+        if self.status == 407 and self.is_proxied:
+            self.abort()
+            raise errors.ProxyError(self.url, "the proxy wants a user and password (407)", sent=False)
+
+    def pieces(self, size: int = PIECE) -> Iterator[bytes]:
+        """The body as it comes, at most `size` bytes at once, content encoding untouched.
+
+        Raises:
+            RequestError: stalled, length, protocol, tls: whatever broke.
+        """
+        raw = self._response.raw
+        try:
+            while piece := raw.read1(size, decode_content=False):
+                yield piece
+        except Exception as error:
+            told = trouble.classify(error, self.url, trouble.BODY, self._conceal)
+            if told is None:
+                raise
+            raise told from error
+
+    def drain(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Reads at most 64 KiB of a body nobody wants, undecoded, so that the connection can serve again.
+
+        A body that drips in is not waited for.
+        """
+        left, until = DRAIN, clock() + min(DRAIN_TIME, self._read)
+        try:
+            for piece in self.pieces(16 * 1024):
+                left -= len(piece)
+                if clock() > until:
+                    left = 0
+                if left <= 0:
+                    break
+        except errors.RequestError:
+            left = 0
+        if left <= 0:
+            self._response.raw.close()
+        self.close()
+
+    def abort(self) -> None:
+        """Closes the connection: what is left of the body is not wanted."""
+        self._response.raw.close()
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connection back to its pool, or closes it where the body was not read to its end."""
+        self._response.close()
+
+
+def _lower(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((name.lower(), value) for name, value in headers.items())
+
+
+def _header_text(value: str) -> str:
+    """A header that came, without the noncharacters that could forge a mark once its bytes are read as UTF-8.
+
+    A tab becomes the blank it stands for: whoever takes tabs out of a URL must not find a mark then.
+    """
+    return _FORGED.sub("\u00ef\u00bf\u00bd", value.replace("\t", " "))
