@@ -32,7 +32,7 @@ class Counted:
                 self.now += 1
                 self.most = max(self.most, self.now)
                 self.company.notify_all()
-                self.company.wait(0.03)
+                self.company.wait_for(lambda: self.now > 1 and self.now == self.most, 0.03)
                 self.now -= 1
             return answer
 
@@ -68,7 +68,8 @@ def test_never_more_than_per_host(per_host: int, servers: list[Counted], run_job
     start = [{"url": f"{home.url}/start", "rule": "index"}]
     ran = run_job({"start": start, "rules": rules, "polite": {"per_host": per_host}})
     assert ran.summary.failures == []
-    assert max(one.most for one in servers) == per_host
+    most = max(one.most for one in servers)
+    assert min(2, per_host) <= most <= per_host
 
 
 def test_a_host_may_have_a_bound_of_its_own(servers: list[Counted], run_job: Any) -> None:
