@@ -64,7 +64,7 @@ def _date(found: Any, form: str | None, base: str) -> datetime:
 
 def _url(found: Any, form: str | None, base: str) -> str | None:
     text = as_text(found).strip()
-    return clean(urls.join(base, text)) if text else None
+    return urls.join(base, clean(text)) if text else None
 
 
 def _json(found: Any, form: str | None, base: str) -> Any:

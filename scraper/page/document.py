@@ -12,7 +12,7 @@ from scraper.job.parts import Expect
 from scraper.job.template import Fields, TemplateError
 from scraper.model import Page
 from scraper.page.charset import decode_html, decode_json
-from scraper.page.nodes import Scope, clean, parse_json
+from scraper.page.nodes import Scope, parse_json
 from scraper.page.selectors import Compiled, compile_selector
 
 _FIRST_BYTES = 4096
@@ -71,12 +71,11 @@ def open_page(page: Page, read: str, parser: str = "lxml") -> Document:
 
 def page_names(page: Page) -> dict[str, Any]:
     """The names that a page gives to templates: `page`, `parent`, `row`, `row_index`."""
-    headers = {name: clean(value) for name, value in page.headers.items()}
     about = {
         "url": page.url,
         "n": page.request.n,
         "status": page.status,
-        "headers": Fields(headers, lenient=True, fold_case=True, name="page.headers"),
+        "headers": Fields(page.headers, lenient=True, fold_case=True, name="page.headers"),
     }
     return {
         "page": Fields(about, name="page"),

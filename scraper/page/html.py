@@ -157,7 +157,7 @@ def _pieces(tag: Tag) -> Iterator[str]:
 def base_url(root: Tag, url: str) -> str:
     """The URL against which the page's links are made absolute: the first `<base href>` (HTML 2.4.3)."""
     base = root.find("base", href=True)
-    joined = clean(urls.join(url, str(base["href"]))) if isinstance(base, Tag) else ""
+    joined = urls.join(url, clean(str(base["href"]))) if isinstance(base, Tag) else ""
     return joined if urls.is_http(joined) else url
 
 

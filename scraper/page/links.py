@@ -44,7 +44,7 @@ def source(found: Any) -> str | None:
 
 def resolve(base: str, link: str) -> str:
     """The absolute http or https URL of a link that a page gave, without fragment; "" for any other."""
-    url = clean(urls.join(base, link))
+    url = urls.join(base, clean(link))  # the base may hold marks of ours
     return urldefrag(url).url if urls.is_http(url) else ""
 
 

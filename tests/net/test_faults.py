@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import socket
 import struct
@@ -384,14 +383,19 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hostile,
 def test_no_bytes_bring_anything_but_a_request_error(answer: bytes, hostile: tuple[Hostile, Server]) -> None:
     """Whatever else goes up would end the whole run as a bug."""
     from scraper.fetch import Courier, exchange, first_hop
+    from scraper.model import Page
     from scraper.model import Request as Asked
+    from scraper.net.redirect import Hop
 
     told, server = hostile
     told.answer = answer
     session = Session(told.http, {}.__getitem__, {server.url}, told.folder)
     asked = Asked("GET", f"{server.url}/x")
-    with contextlib.suppress(errors.RequestError):
-        exchange(Courier(session, told.http), asked, first_hop(asked))
+    try:
+        found: object = exchange(Courier(session, told.http), asked, first_hop(asked))
+    except errors.RequestError as error:
+        found = error
+    assert isinstance(found, (Page, Hop, errors.RequestError))
 
 
 @pytest.mark.parametrize(

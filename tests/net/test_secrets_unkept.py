@@ -213,7 +213,6 @@ def test_a_saved_value_is_a_secret_too(where: str, server: Server, run_job: Any)
     )
 
 
-@pytest.mark.xfail(strict=True, reason="page/links.py cleans the joined URL, not the link")
 def test_a_mark_in_the_path_of_a_page_holds_for_its_relative_links(server: Server, run_job: Any) -> None:
     """As with `https://api.example/bot<token>/getUpdates`."""
     server.site.route("/bot/<key>/start")(lambda request, key: '<a href="next?x=1">1</a><img src="pic.png">')
@@ -228,7 +227,6 @@ def test_a_mark_in_the_path_of_a_page_holds_for_its_relative_links(server: Serve
     assert is_silent(ran)
 
 
-@pytest.mark.xfail(strict=True, reason="page/document.py cleans headers that are clean already")
 def test_a_header_that_echoes_it_holds_for_templates(server: Server, run_job: Any) -> None:
     head = f"200 OK\r\nContent-Type: text/html\r\nX-Next: /end?k={quote(SECRET, safe='')}"
     server.site.route("/start")(lambda request: raw(head, "<h1>x</h1>"))

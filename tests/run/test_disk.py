@@ -362,6 +362,9 @@ def test_a_dry_run_writes_nothing_though_a_state_folder_is_given(gallery: Any, r
     assert sorted(path.name for path in tmp_path.iterdir()) == ["canary"]
 
 
-def test_a_log_without_room_does_not_hide_how_the_run_ended() -> None:
+def test_a_log_without_room_does_not_hide_how_the_run_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    reached = False
     with run_log(Path("/dev/full")):
         logging.getLogger("scraper").error("no room for this")
+        reached = True
+    assert (reached, capsys.readouterr().err) == (True, "")

@@ -188,6 +188,9 @@ def test_close_does_not_wait_for_a_route_that_waits() -> None:
 def test_closing_twice_is_allowed(folder: Path) -> None:
     with Server(folder) as server:
         server.close()
+        server.close()
+    with Server(folder, port=server.port) as again:
+        assert again.port == server.port
 
 
 def test_serve_forever_returns_when_the_server_is_closed(folder: Path) -> None:
