@@ -138,7 +138,7 @@ def test_a_file_has_the_fields_of_what_was_selected() -> None:
         ("blob:http://h.example/1", ""),
         ("ftp://h.example/x", ""),
         ("http://[bad", ""),
-        ("/x%EF%B7%9\n0env:KEY%EF%B7%91", "http://h.example/x%EF%B7%90env:KEY%EF%B7%91"),  # looks like a mark
+        ("/x%EF%B7%9\n0env:KEY", "http://h.example/x%EF%B7%90env:KEY"),  # looks like a mark
     ],
 )
 def test_a_link_is_made_absolute_or_is_none(link: str, expected: str) -> None:
