@@ -6,7 +6,7 @@
     ├── BusyError         another run holds the output folder         exit 6
     ├── LedgerError       the ledger is newer, broken or unreadable   exit 1
     └── RequestError      one URL failed; carries its URL and cause   exit 4, an Outcome
-        ├── DnsError … PrivateError   one class for each ending of DESIGN section 3
+        ├── DnsError … SkippedError   one class for each ending of DESIGN section 3
         └── StatusError   `http:404` and its like
 
 A RequestError becomes an Outcome and never ends a run. Anything that is not a
@@ -227,12 +227,6 @@ class BusyHostError(RequestError):
     """The host asks to wait longer than six hours."""
 
     name = "busy"
-
-
-class NameTakenError(RequestError):
-    """No usable name: taken where `existing: fail`, or a template that gave nothing."""
-
-    name = "name"
 
 
 class SkippedError(RequestError):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from scraper import urls
@@ -77,10 +77,6 @@ class Request:
         body = json.dumps([self.data, self.json, self.files], sort_keys=True, default=urls.text)
         text = "\n".join((self.method, urls.canonical(self.full_url), body))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-    def laid_over(self, **changes: Any) -> Request:
-        """A copy with changes."""
-        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, urljoin, urlsplit, urlunsplit
 
 from scraper import secrets
 
@@ -160,18 +160,6 @@ def with_params(url: str, params: Mapping[str, Any] | None) -> str:
     parts = urlsplit(url)
     added = ("=".join(secrets.around(each, quote_plus) for each in pair) for pair in pairs)
     return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, *added)))))
-
-
-def without_params(url: str, names: Iterable[str]) -> str:
-    """The URL without the query parameters of these names."""
-    parts, gone = urlsplit(url), set(names)
-    kept = [piece for piece in parts.query.split("&") if unquote(piece.partition("=")[0].replace("+", " ")) not in gone]
-    return urlunsplit(parts._replace(query="&".join(kept)))
-
-
-def params_of(url: str) -> list[tuple[str, str]]:
-    """Names and values of the query, decoded, in order."""
-    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
 
 
 def _pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
