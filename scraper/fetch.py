@@ -9,15 +9,18 @@ bounded in bytes and in time; a redirect's body is never decoded.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scraper import errors, secrets, urls
 from scraper.model import Page, Request
 from scraper.net import redirect
 from scraper.net.courier import Courier, check_status, decoded, is_inside, redirected
+from scraper.net.outgoing import Wire
 from scraper.net.pace import Pace
 from scraper.net.redirect import Hop
-from scraper.net.session import Reply, Wire
+
+if TYPE_CHECKING:
+    from scraper.net.session import Reply
 
 PAGE_LIMIT = 64 * 1024 * 1024
 """Decoded bytes of a page; more is `failed:limit`. A page is held in memory, a file never is."""
@@ -43,11 +46,13 @@ def exchange(
     pace = Pace(courier.http.timeout, secrets.display(hop.url), courier.clock)
     reply = courier.session.exchange(_wire(request, hop, pace))
     try:
-        following = redirected(courier, hop, reply, expected)
-        if following is not None:
-            _check_body(courier, request, following)
-            return following
-        check_status(courier, reply, expected)
+        with reply.drained():
+            following = redirected(courier, hop, reply, expected)
+            if following is not None:
+                _check_body(courier, request, following)
+                reply.drain()
+                return following
+            check_status(courier, reply, expected)
         body = _body(reply, pace, longest) if reply.status not in redirect.STATUSES else b""
     finally:
         reply.close()
@@ -57,7 +62,7 @@ def exchange(
 def _check_body(courier: Courier, request: Request, hop: Hop) -> None:
     """A body that holds a secret goes to no origin that the job does not name: 307 and 308 would send it on."""
     body = [request.data, request.json] if hop.body else []
-    if not courier.session.is_home(hop.url) and secrets.display_all(body) != body:
+    if not courier.outgoing.is_home(hop.url) and secrets.display_all(body) != body:
         where = secrets.display(urls.origin(hop.url))
         raise errors.RedirectError(
             secrets.display(request.full_url), f"redirected to {where}, which may not see the secret in its body"

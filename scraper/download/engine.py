@@ -21,9 +21,10 @@ from scraper.files.parts import OutputFolder, Part
 from scraper.files.types import media_type
 from scraper.model import Outcome
 from scraper.net.courier import Courier, check_status, decoded, redirected
+from scraper.net.outgoing import Wire
 from scraper.net.pace import Pace
 from scraper.net.redirect import Hop
-from scraper.net.session import Reply, Wire
+from scraper.net.session import Reply
 from scraper.state.ledger import FileTask, Ledger
 
 NO_LIMIT = 1 << 62
@@ -59,12 +60,15 @@ class Engine:
         pace = Pace(self._courier.http.timeout, secrets.display(hop.url), self._courier.clock)
         reply = self._courier.session.exchange(self._wire(task, hop, pace))
         try:
-            following = redirected(self._courier, hop, reply)
+            with reply.drained():
+                following = redirected(self._courier, hop, reply)
             if following is not None:
+                reply.drain()
                 return following
             if reply.status == 304 and self._conditions(task):
                 return Outcome("unchanged", task.path, reply.url, status=304, why="the server says it is the same")
-            check_status(self._courier, reply)
+            with reply.drained():
+                check_status(self._courier, reply)
             with _disk_told(reply.url):
                 return self._keep(task, reply, pace)
         finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import urllib.request
 from collections.abc import Callable, Iterable
+from email.message import Message
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
@@ -96,3 +97,30 @@ def fill(jar: CookieJar, cookies: Iterable[Cookie]) -> None:
     """Puts cookies into a jar."""
     for cookie in cookies:
         jar.set_cookie(cookie)
+
+
+def header_for(jar: CookieJar, url: str) -> str:
+    """The Cookie header for a URL; "" where the jar has none for it."""
+    if next(iter(jar), None) is None:
+        return ""
+    request = urllib.request.Request(url)  # noqa: S310 - nothing is opened, the policy reads it
+    jar.add_cookie_header(request)
+    return request.get_header("Cookie", "") or ""
+
+
+def take(jar: CookieJar, url: str, given: Iterable[str]) -> None:
+    """Puts what the Set-Cookie headers of an answer say into the jar, as far as its policy allows."""
+    message = Message()
+    for value in given:
+        message["Set-Cookie"] = value
+    jar.extract_cookies(_Answer(message), urllib.request.Request(url))  # type: ignore[arg-type]  # noqa: S310
+
+
+class _Answer:
+    """As much of an answer as a jar looks at."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    def info(self) -> Message:
+        return self._message

@@ -1,24 +1,30 @@
 """What every exchange shares, be it for a page or a file: the session, the clocks, and how an answer is judged.
 
-redirected    a redirect -> the Hop it leads to; its body is drained, never decoded
+redirected    a redirect -> the Hop it leads to; its body is never decoded
 check_status  anything but success -> an error, with what Retry-After asks
 decoded       the body in bounded pieces, to the end of its content encoding
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from scraper import errors, secrets, urls
 from scraper.job.parts import Http
 from scraper.net import redirect, retry, wire
+from scraper.net.answer import Answer
 from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble
+from scraper.net.outgoing import Outgoing
 from scraper.net.pace import Pace
 from scraper.net.redirect import Hop
-from scraper.net.session import Reply, Session
+
+if TYPE_CHECKING:
+    from scraper.net.session import Reply, Session
 
 
 def wall_clock() -> datetime:
@@ -26,15 +32,40 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True)
 class Courier:
-    """What every exchange needs: the session, its settings, the clocks, and the secrets to conceal."""
+    """What every exchange needs: what goes out, the clocks, the secrets to conceal, and the requests session.
 
-    session: Session
-    http: Http
-    known: dict[str, str] = field(default_factory=dict)
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = wall_clock
+    Args:
+        outgoing: puts together what is sent.
+        known: secrets that what comes may echo, by the names of their marks.
+        connections: how many connections to one host are kept.
+
+    Attributes:
+        http: the settings of `http:`.
+    """
+
+    def __init__(
+        self, outgoing: Outgoing, known: dict[str, str] | None = None, *, connections: int = 32,
+        clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = wall_clock,
+    ) -> None:  # fmt: skip
+        self.outgoing = outgoing
+        self.http: Http = outgoing.http
+        self.known = {} if known is None else known
+        self.clock = clock
+        self.now = now
+        self._connections = connections
+        self._making = threading.Lock()
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session of this run, made when it is first needed: a run of files alone starts without requests."""
+        with self._making:
+            if self._session is None:
+                from scraper.net.session import Session
+
+                self._session = Session(self.outgoing, self._connections)
+            return self._session
 
     def conceal(self, text: str) -> str:
         """What comes from outside, with secrets that it echoes as marks again."""
@@ -45,37 +76,35 @@ class Courier:
         self.known[name] = value
 
 
-def redirected(courier: Courier, hop: Hop, reply: Reply, expected: tuple[int, ...] = ()) -> Hop | None:
-    """The hop a redirect leads to, its body drained; None for any other answer."""
-    if reply.status not in redirect.STATUSES or reply.status in expected:
+def redirected(courier: Courier, hop: Hop, answer: Answer, expected: tuple[int, ...] = ()) -> Hop | None:
+    """The hop a redirect leads to; None for any other answer."""
+    if answer.status not in redirect.STATUSES or answer.status in expected:
         return None
-    reply.drain()
-    location = redirect.as_utf8(reply.headers.get("location", ""))
-    target = redirect.next_hop(hop, reply.status, location, redirect.budget(courier.http.allow_redirects))
-    target = replace(target, guarded=not is_inside(reply, hop.url))
-    if target.guarded and wire.leads_inside(target.url, resolve=not courier.session.is_proxied(target.url)):
+    location = redirect.as_utf8(answer.headers.get("location", ""))
+    target = redirect.next_hop(hop, answer.status, location, redirect.budget(courier.http.allow_redirects))
+    target = replace(target, guarded=not is_inside(answer, hop.url))
+    if target.guarded and wire.leads_inside(target.url, resolve=not courier.outgoing.is_proxied(target.url)):
         raise errors.SkippedError(
-            reply.url, "private", f"redirected to the private address {secrets.display(target.url)}"
+            answer.url, "private", f"redirected to the private address {secrets.display(target.url)}"
         )
     return target
 
 
-def check_status(courier: Courier, reply: Reply, expected: tuple[int, ...] = ()) -> None:
+def check_status(courier: Courier, answer: Answer, expected: tuple[int, ...] = ()) -> None:
     """Anything but a 2xx, or what the rule expects, is an error; so is a part of a body that nobody asked for."""
-    if reply.status == 206 and 206 not in expected:
-        raise errors.ProtocolError(reply.url, "the server sent a range (206) that was not asked for")
-    if 200 <= reply.status < 300 if not expected else reply.status in expected:
+    if answer.status == 206 and 206 not in expected:
+        raise errors.ProtocolError(answer.url, "the server sent a range (206) that was not asked for")
+    if 200 <= answer.status < 300 if not expected else answer.status in expected:
         return
-    reply.drain()
-    after = retry.retry_after(reply.headers.get("retry-after"), courier.now())
-    raise errors.StatusError(reply.url, reply.status, reply.reason, after)
+    after = retry.retry_after(answer.headers.get("retry-after"), courier.now())
+    raise errors.StatusError(answer.url, answer.status, answer.reason, after)
 
 
-def is_inside(reply: Reply, url: str) -> bool:
+def is_inside(answer: Answer, url: str) -> bool:
     """Whether an answer came from an address that is not public; without a socket the URL tells."""
-    if reply.address is not None:
-        return urls.is_private(reply.address)
-    return wire.leads_inside(url, resolve=not reply.is_proxied)
+    if answer.address is not None:
+        return urls.is_private(answer.address)
+    return wire.leads_inside(url, resolve=not answer.is_proxied)
 
 
 def _in_time(reply: Reply, pace: Pace) -> Iterator[bytes]:

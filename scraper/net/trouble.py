@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import urllib3
-
 from scraper import errors
 
 Conceal = Callable[[str], str]
@@ -30,19 +28,6 @@ class Row(NamedTuple):
     message: str
     sent: bool = True
     final: bool = False
-
-
-BODY = (
-    Row(urllib3.exceptions.IncompleteRead, errors.LengthError, "the body ended early"),
-    Row(urllib3.exceptions.ReadTimeoutError, errors.StalledError, "no bytes came in time"),
-    Row(TimeoutError, errors.StalledError, "no bytes came in time"),
-    Row(urllib3.exceptions.SSLError, errors.TlsError, "TLS failed"),
-    Row(urllib3.exceptions.HTTPError, errors.ProtocolError, "the connection broke"),
-    Row(OSError, errors.ProtocolError, "the connection broke"),
-    Row(ValueError, errors.ProtocolError, "not HTTP"),
-    Row(AttributeError, errors.ProtocolError, "the connection was closed"),
-)
-"""What can break a body. The last two: http.client on hostile chunks, and on a connection that went away."""
 
 
 def classify(error: Exception, url: str, rows: Iterable[Row], conceal: Conceal = str) -> errors.RequestError | None:

@@ -93,7 +93,7 @@ class Admission:
         url = work.hop.url
         if not work.found and urls.host_of(url) in self._named:
             return
-        if wire.leads_inside(url, resolve=not self._kit.courier.session.is_proxied(url)):
+        if wire.leads_inside(url, resolve=not self._kit.courier.outgoing.is_proxied(url)):
             shown = secrets.display(url)
             raise errors.SkippedError(shown, "private", "a public page links this private address")
         if not work.hop.guarded:

@@ -25,8 +25,8 @@ from scraper.model import State
 from scraper.net.cookies import read_cookies_txt
 from scraper.net.courier import Courier, wall_clock
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
+from scraper.net.outgoing import USER_AGENT, Outgoing
 from scraper.net.robots import Robots
-from scraper.net.session import USER_AGENT, Session
 from scraper.run.control import Logins, Window
 from scraper.run.events import Events
 from scraper.run.unbuilt import unbuilt
@@ -187,15 +187,14 @@ def origin_part(text: str) -> str:
     return text
 
 
-def session_for(job: Job, folder: Path, names: Mapping[str, Any], state: State, known: dict[str, str]) -> Session:
-    """The one Session of the run; `saved` marks are looked up in the login's state."""
+def outgoing_for(job: Job, folder: Path, names: Mapping[str, Any], state: State, known: dict[str, str]) -> Outgoing:
+    """What the requests of the run carry; `saved` marks are looked up in the login's state."""
 
     def lookup(name: str) -> str:
         kind, _, rest = name.partition(":")
         return state.saved[rest] if kind == "saved" else known[name]
 
-    connections = job.files.jobs + 16
-    return Session(job.http, lookup, home_origins(job, names), folder, connections)
+    return Outgoing(job.http, lookup, home_origins(job, names), folder)
 
 
 def gate_for(job: Job) -> LocalGate:

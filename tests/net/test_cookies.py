@@ -11,7 +11,8 @@ import pytest
 
 from scraper.job.parts import Http
 from scraper.net.cookies import read_cookies_txt
-from scraper.net.session import Session, Wire
+from scraper.net.outgoing import Outgoing, Wire
+from scraper.net.session import Session
 from scraper.server import Response, Server, Site
 
 RULE = {"page": {"item": {"t": "h1"}}}
@@ -148,7 +149,7 @@ def test_a_cookie_can_be_taken_back(server: Server, run_job: Any) -> None:
 def test_a_session_works_on_any_address(host: str) -> None:
     with Server(Site(), host=host) as server:
         server.site.route("/set")(lambda request: Response(200, {"Set-Cookie": "sid=v; Path=/"}))
-        session = Session(Http(), {}.__getitem__, set(), Path())
+        session = Session(Outgoing(Http(), {}.__getitem__, set(), Path()))
         for path in ("/set", "/a"):
             session.exchange(Wire("GET", server.url + path)).drain()
         assert cookie_of(server, "/a") == "sid=v"
@@ -182,7 +183,7 @@ def named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("named")
 def test_which_hosts_a_cookie_reaches(attributes: str, reached: set[str], server: Server) -> None:
     server.site.route("/set")(lambda request: Response(200, {"Set-Cookie": f"sid=v; Path=/{attributes}"}))
-    session = Session(Http(), {}.__getitem__, set(), Path())
+    session = Session(Outgoing(Http(), {}.__getitem__, set(), Path()))
     session.exchange(Wire("GET", f"http://www.shop.example:{server.port}/set")).drain()
     hosts = ("www.shop.example", "img.shop.example", "shop.example", "other.example", "notshop.example")
     for at, host in enumerate(hosts):

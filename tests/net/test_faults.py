@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from scraper import errors
 from scraper.job.parts import Http
-from scraper.net.session import Session, Wire
+from scraper.net.outgoing import Outgoing, Wire
+from scraper.net.session import Session
 from scraper.server import Raw, Request, Response, Server, Site
 
 PAGE = {"page": {"item": {"t": "h1"}}}
@@ -389,10 +390,10 @@ def test_no_bytes_bring_anything_but_a_request_error(answer: bytes, hostile: tup
 
     told, server = hostile
     told.answer = answer
-    session = Session(told.http, {}.__getitem__, {server.url}, told.folder)
+    courier = Courier(Outgoing(told.http, {}.__getitem__, {server.url}, told.folder))
     asked = Asked("GET", f"{server.url}/x")
     try:
-        found: object = exchange(Courier(session, told.http), asked, first_hop(asked))
+        found: object = exchange(courier, asked, first_hop(asked))
     except errors.RequestError as error:
         found = error
     assert isinstance(found, (Page, Hop, errors.RequestError))
@@ -428,7 +429,7 @@ def test_the_body_of_a_challenge_is_not_decoded(server: Server) -> None:
         return Response(200, {}, b"in") if "authorization" in request.headers else Response(401, headers, bomb)
 
     http = Http.model_validate({"auth": {"digest": ["u", "p"]}})
-    session = Session(http, {}.__getitem__, {server.url}, Path())
+    session = Session(Outgoing(http, {}.__getitem__, {server.url}, Path()))
     tracemalloc.start()
     try:
         reply = session.exchange(Wire("GET", f"{server.url}/x"))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from scraper.job.parts import Http
-from scraper.net.session import Session, Wire
+from scraper.net.outgoing import Outgoing, Wire
+from scraper.net.session import Session
 from scraper.server import Raw, Request, Response, Server, Site
 
 EMPTY = "Content-Length: 0\r\nConnection: close\r\n"
@@ -164,7 +165,7 @@ def test_the_body_of_a_redirect_is_never_decoded(status: int, way: str, server: 
 
 def test_a_bomb_in_a_redirect_takes_no_memory(server: Server) -> None:
     server.site.route("/start")(lambda request: hop("/end", body=BOMB, **GZIP))
-    session = Session(Http(), {}.__getitem__, set(), folder=None)  # type: ignore[arg-type]
+    session = Session(Outgoing(Http(), {}.__getitem__, set(), folder=None))  # type: ignore[arg-type]
     session.exchange(Wire("GET", f"{server.url}/end")).abort()
     tracemalloc.start()
     try:

@@ -13,14 +13,19 @@ import urllib3
 
 from scraper import errors, secrets, urls
 from scraper.job.parts import Auth, Http
-from scraper.net.session import OPEN_HEADERS, Session, Wire, exchange_trouble
+from scraper.net.outgoing import OPEN_HEADERS, Outgoing, Wire
+from scraper.net.session import Session, exchange_trouble
 
 HOME, AWAY = "http://home.example/page", "http://away.example/page"
 KNOWN = {"env:KEY": "s3cr3t & more", "env:TOKEN": "t0ken-value"}
 
 
+def outgoing(http: dict[str, Any] | None = None, folder: Path = Path()) -> Outgoing:
+    return Outgoing(Http.model_validate(http or {}), KNOWN.__getitem__, {"http://home.example:80"}, folder)
+
+
 def session(http: dict[str, Any] | None = None, folder: Path = Path()) -> Session:
-    return Session(Http.model_validate(http or {}), KNOWN.__getitem__, {"http://home.example:80"}, folder)
+    return Session(outgoing(http, folder))
 
 
 def sent(url: str, http: dict[str, Any] | None = None, **wire: Any) -> requests.PreparedRequest:
@@ -129,10 +134,10 @@ def test_uploads_are_read_beside_the_job(tmp_path: Path) -> None:
 def test_the_environments_proxies_are_settled_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "away.example")
-    ours = session()
+    ours = outgoing()
     monkeypatch.setenv("http_proxy", "http://late.example:3128")
-    assert ours._proxies.for_url(HOME)["http"] == "http://proxy.example:3128"
-    assert ours._proxies.for_url(AWAY) == {}
+    assert ours.proxies.for_url(HOME) == "http://proxy.example:3128"
+    assert ours.proxies.for_url(AWAY) is None
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,12 @@
-"""Basic, digest and bearer authentication as requests takes them."""
+"""Digest authentication as requests takes it (RFC 7616)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
-
-
-class Bearer(AuthBase):
-    """RFC 6750 section 2.1."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-def basic(user: str, password: str) -> AuthBase:
-    """UTF-8 as RFC 7617 section 2.1 advises."""
-    return HTTPBasicAuth(user.encode(), password.encode())
+from requests.auth import HTTPDigestAuth
 
 
 class Digest(HTTPDigestAuth):
@@ -47,6 +31,3 @@ class Digest(HTTPDigestAuth):
         if challenge.get("realm") is None or challenge.get("nonce") is None:
             return None
         return super().build_digest_header(method, url)
-
-
-AUTHS: dict[str, Callable[..., AuthBase]] = {"basic": basic, "digest": Digest, "bearer": Bearer}

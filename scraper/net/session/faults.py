@@ -8,10 +8,7 @@ import urllib3
 from scraper import errors
 from scraper.net import trouble, wire
 from scraper.net.line import HeadLimitError
-
-
-class UnsendableError(Exception):
-    """A header that would break out of its line, or a mark that stands for no secret of the job."""
+from scraper.net.outgoing import UnsendableError
 
 
 def exchange_trouble(error: Exception, url: str, *, socks: bool = False, conceal: trouble.Conceal = str) -> Exception:
@@ -44,3 +41,15 @@ _EXCHANGE = (
     trouble.Row(UnsendableError, errors.ProtocolError, _UNSENT, sent=False, final=True),
     trouble.Row(OSError, errors.ProtocolError, "the connection broke"),
 )
+
+BODY = (
+    trouble.Row(urllib3.exceptions.IncompleteRead, errors.LengthError, "the body ended early"),
+    trouble.Row(urllib3.exceptions.ReadTimeoutError, errors.StalledError, "no bytes came in time"),
+    trouble.Row(TimeoutError, errors.StalledError, "no bytes came in time"),
+    trouble.Row(urllib3.exceptions.SSLError, errors.TlsError, "TLS failed"),
+    trouble.Row(urllib3.exceptions.HTTPError, errors.ProtocolError, "the connection broke"),
+    trouble.Row(OSError, errors.ProtocolError, "the connection broke"),
+    trouble.Row(ValueError, errors.ProtocolError, "not HTTP"),
+    trouble.Row(AttributeError, errors.ProtocolError, "the connection was closed"),
+)
+"""What can break a body. The last two: http.client on hostile chunks, and on a connection that went away."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -10,28 +10,27 @@ import requests
 
 from scraper import errors
 from scraper.net import head, trouble
+from scraper.net.answer import DRAIN, DRAIN_TIME
 from scraper.net.line import line
+from scraper.net.outgoing import Outgoing
+from scraper.net.session.faults import BODY
 
 PIECE = 256 * 1024
-DRAIN = 64 * 1024
-DRAIN_TIME = 1.0
-"""Seconds; a new connection costs less than waiting longer for what nobody wants."""
-_FORGED = re.compile("\u00ef\u00b7[\u0090-\u00af]")  # U+FDD0 to U+FDEF in UTF-8, as Latin-1 shows it
 
 
 class Reply:
     """What a server answered; the body is still on the wire. Close it."""
 
     def __init__(
-        self, response: requests.Response, url: str, read: float, conceal: trouble.Conceal, *, is_proxied: bool
+        self, response: requests.Response, url: str, read: float, outgoing: Outgoing, *, is_proxied: bool
     ) -> None:
         self._response = response
         self._read = read
-        self._conceal = conceal
+        self._conceal = outgoing.conceal
         self.url = url
         self.status = response.status_code
-        self.reason = conceal(response.reason or "")
-        self.headers = {name: conceal(_header_text(value)) for name, value in _lower(response.headers)}
+        self.reason = outgoing.conceal(response.reason or "")
+        self.headers = {name: outgoing.header_text(value) for name, value in _lower(response.headers)}
         self.address = line.peer
         self.is_proxied = is_proxied
 
@@ -60,7 +59,7 @@ class Reply:
             while piece := raw.read1(size, decode_content=False):
                 yield piece
         except Exception as error:
-            told = trouble.classify(error, self.url, trouble.BODY, self._conceal)
+            told = trouble.classify(error, self.url, BODY, self._conceal)
             if told is None:
                 raise
             raise told from error
@@ -84,6 +83,15 @@ class Reply:
             self._response.raw.close()
         self.close()
 
+    @contextlib.contextmanager
+    def drained(self) -> Iterator[None]:
+        """Whoever refuses the answer meanwhile does not want its body either."""
+        try:
+            yield
+        except errors.RequestError:
+            self.drain()
+            raise
+
     def abort(self) -> None:
         """Closes the connection: what is left of the body is not wanted."""
         self._response.raw.close()
@@ -96,11 +104,3 @@ class Reply:
 
 def _lower(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((name.lower(), value) for name, value in headers.items())
-
-
-def _header_text(value: str) -> str:
-    """A header that came, without the noncharacters that could forge a mark once its bytes are read as UTF-8.
-
-    A tab becomes the blank it stands for: whoever takes tabs out of a URL must not find a mark then.
-    """
-    return _FORGED.sub("\u00ef\u00bf\u00bd", value.replace("\t", " "))

@@ -1,0 +1,305 @@
+"""What goes out: headers, cookies and credentials of one exchange, put together anew for its origin.
+
+    outgoing = Outgoing(http, lookup, home, folder)
+    outgoing.headers(wire), outgoing.cookie_header(wire, url, named), outgoing.auth(wire, url)
+
+Both transports send what is put together here, so what one origin may see does not hang
+on who sends it. Secrets go only to the origins that the job names (JOBS.md, Secrets);
+anything else gets User-Agent, Accept and Accept-Language. Marks are replaced by their
+values here and nowhere else; what comes in passes the other way (`conceal`): a mark for
+each secret that is echoed. The environment's proxies, CA bundle and netrc are read here,
+once, and not at every request.
+"""
+
+from __future__ import annotations
+
+import netrc
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scraper import __version__, errors, secrets, urls
+from scraper.job.parts import Auth, Http
+from scraper.net import cookies, wire
+from scraper.net.proxies import Proxies
+
+USER_AGENT = f"scraper-jobs/{__version__}"
+OPEN_HEADERS = frozenset({"user-agent", "accept", "accept-language"})
+_BREAKS = re.compile(r"[\r\n\0]")
+_FORGED = re.compile("\u00ef\u00b7[\u0090-\u00af]")  # U+FDD0 to U+FDEF in UTF-8, as Latin-1 shows it
+
+
+class UnsendableError(Exception):
+    """A header that would break out of its line, or a mark that stands for no secret of the job."""
+
+
+class Credentials(NamedTuple):
+    """Who asks: `kind` is basic, digest or bearer; a bearer's token is the user."""
+
+    kind: str
+    user: str
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One exchange, with marks.
+
+    `given` headers are a file's own and go to any host; `added` are ours (Range, If-None-Match).
+    `guarded`: a private address is refused. `deadline`: seconds that all of it may take.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    added: Mapping[str, str | None] = field(default_factory=dict)
+    cookies: Mapping[str, Any] | None = None
+    auth: Auth | None = None
+    data: Any = None
+    json: Any = None
+    files: Mapping[str, Any] | None = None
+    encodings: str = "gzip, deflate"
+    deadline: float | None = None
+    guarded: bool = False
+
+
+class Outgoing:
+    """`http:` in force. May be used from many threads.
+
+    Args:
+        http: rendered settings, marks inside.
+        lookup: from a mark's name to the secret.
+        home: origins that may see auth, cookies, cert and headers.
+        folder: what relative paths in `http:` are relative to.
+
+    Attributes:
+        cookies: the jar of the run: both transports read it and put into it.
+        verify: False, a path, or True for the bundle that is shipped; cert: one path, or that of certificate and key.
+    """
+
+    def __init__(self, http: Http, lookup: secrets.Lookup, home: Iterable[str], folder: Path) -> None:
+        self.http = http
+        self.folder = folder
+        self._lookup = lookup
+        self._sent: dict[str, str] = {}
+        self._home = set(home)
+        self.cookies: CookieJar = cookies.new_jar(self.is_home)
+        self._named = self._settle_cookies()
+        self.verify = self._settle_verify()
+        self.cert = self._settle_cert()
+        self.proxies = Proxies(http.proxies, self.reveal)
+
+    def is_home(self, url: str) -> bool:
+        """Whether the job's secrets may go to this URL."""
+        return urls.origin(url) in self._home
+
+    def is_proxied(self, url: str) -> bool:
+        """Whether a proxy stands between us and this URL."""
+        return self.proxies.for_url(url) is not None
+
+    def conceal(self, text: str) -> str:
+        """Text that came, with marks for the secrets that it echoes."""
+        return secrets.conceal(text, self._sent) if self._sent else text
+
+    def header_text(self, value: str) -> str:
+        """A header that came, echoes concealed, without noncharacters that could forge a mark once read as UTF-8.
+
+        A tab becomes the blank it stands for: whoever takes tabs out of a URL must not find a mark then.
+        """
+        if not value.isascii():
+            value = _FORGED.sub("\u00ef\u00bf\u00bd", value)
+        return self.conceal(value.replace("\t", " "))
+
+    # -- one request -----------------------------------------------------------------------------------
+
+    def url(self, wire_: Wire) -> str:
+        """The URL as it goes out, without user and password."""
+        return self.reveal(urls.without_userinfo(wire_.url))
+
+    def headers(self, wire_: Wire) -> dict[str, str | None]:
+        """The headers by their names as given, cookies and credentials not among them; None: not to be sent at all.
+
+        A later header replaces an earlier one of the same name, whatever its case.
+
+        Raises:
+            UnsendableError: a value with a line break, a mark without its secret.
+        """
+        if not (wire_.headers or wire_.given or wire_.added):
+            home = self._home_headers if self._all_open or self.is_home(wire_.url) else self._open_headers
+            return {**home, "Accept-Encoding": wire_.encodings}
+        found = _Merged(self._defaults)
+        scoped = [*self.http.headers.items(), *wire_.headers.items()]
+        home_ = self.is_home(wire_.url)
+        allowed = [(name, value) for name, value in scoped if home_ or name.lower() in OPEN_HEADERS]
+        for name, value in [*allowed, *wire_.given.items(), *wire_.added.items()]:
+            found.put(name, self._header_value(name, value))
+        found.put("Accept-Encoding", wire_.encodings)
+        return found.headers()
+
+    _defaults = {"User-Agent": USER_AGENT, "Accept": "*/*"}
+
+    @cached_property
+    def _all_open(self) -> bool:
+        """Whether the job's headers are such as anybody may see."""
+        return all(name.lower() in OPEN_HEADERS for name in self.http.headers)
+
+    @cached_property
+    def _home_headers(self) -> dict[str, str | None]:
+        return self._merged(self.http.headers.items())
+
+    @cached_property
+    def _open_headers(self) -> dict[str, str | None]:
+        return self._merged((name, value) for name, value in self.http.headers.items() if name.lower() in OPEN_HEADERS)
+
+    def _merged(self, given: Iterable[tuple[str, Any]]) -> dict[str, str | None]:
+        found = _Merged(self._defaults)
+        for name, value in given:
+            found.put(name, self._header_value(name, value))
+        return found.headers()
+
+    def _header_value(self, name: str, value: Any) -> str | None:
+        return None if value is None else wire_text(name, self.reveal(urls.text(value)))
+
+    def cookie_header(self, wire_: Wire, url: str) -> str:
+        """The jar's cookies for the URL as it goes out, and at home those that the job names; "" where there are none.
+
+        Raises:
+            UnsendableError: as for headers.
+        """
+        named = {**self._named, **(wire_.cookies or {})} if self.is_home(wire_.url) else {}
+        own = [f"{name}={self.reveal(urls.text(value))}" for name, value in named.items() if value is not None]
+        from_jar = cookies.header_for(self.cookies, url)
+        return wire_text("Cookie", "; ".join([*own, *([from_jar] if from_jar else [])]))
+
+    @cached_property
+    def has_cookies(self) -> bool:
+        """Whether the job itself names any."""
+        return bool(self._named)
+
+    def auth(self, wire_: Wire, url: str) -> Credentials | None:
+        """At home the request's own, the job's, else the user and password of the URL; `url` is as it goes out."""
+        auth = wire_.auth or self.http.auth
+        if auth is None and "@" not in wire_.url:
+            return None
+        if not self.is_home(wire_.url):
+            return None
+        if auth is None:
+            pair = urls.userinfo(wire_.url)
+            return Credentials("basic", *map(self.reveal, pair)) if pair else None
+        return _from_netrc(url) if auth.netrc else self._credentials(auth)
+
+    def _credentials(self, auth: Auth) -> Credentials:
+        kind = "basic" if auth.basic else "digest" if auth.digest else "bearer"
+        given = auth.basic or auth.digest or (auth.bearer or "",)
+        return Credentials(kind, *map(self.reveal, given))
+
+    def _look(self, name: str) -> str:
+        """The value of a secret, noted because from now on an answer may echo it."""
+        try:
+            self._sent[name] = value = self._lookup(name)
+        except KeyError as error:
+            raise UnsendableError(f"{{{name}}} is not known") from error
+        return value
+
+    def reveal(self, text: str) -> str:
+        """A text with its marks as values."""
+        return secrets.reveal(text, self._look)
+
+    def reveal_all(self, value: Any) -> Any:
+        """As `reveal`, for each text in a JSON-like value."""
+        return secrets.reveal_all(value, self._look)
+
+    def uploads(self, files: Mapping[str, Any] | None, shown: str) -> dict[str, Any] | None:
+        """`name: path` or `[path, filename, type]` as requests takes them; each sending reads the file anew."""
+        if not files:
+            return None
+        found: dict[str, Any] = {}
+        for name, given in files.items():
+            path, *rest = (given,) if isinstance(given, str) else tuple(given)
+            try:
+                content = (self.folder / path).read_bytes()
+            except OSError as error:
+                why = f"{path} cannot be read: {error.strerror}"
+                raise errors.WriteError(shown, why, sent=False, final=True) from error
+            found[name] = (rest[0] if rest else Path(path).name, content, *rest[1:])
+        return found
+
+    # -- settled once ----------------------------------------------------------------------------------
+
+    def _settle_cookies(self) -> dict[str, Any]:
+        given = self.http.cookies
+        if isinstance(given, str):
+            cookies.fill(self.cookies, cookies.read_cookies_txt(self.folder / given))
+            return {}
+        return dict(given)
+
+    def _settle_verify(self) -> bool | str:
+        verify = self.http.verify
+        if isinstance(verify, str):
+            return str(self.folder / verify)
+        return (wire.ca_bundle() or True) if verify else False
+
+    def _settle_cert(self) -> str | tuple[str, str] | None:
+        cert = self.http.cert
+        if cert is None or isinstance(cert, str):
+            return cert and str(self.folder / cert)
+        return str(self.folder / cert[0]), str(self.folder / cert[1])
+
+
+class _Merged:
+    """Headers, a later one in the place of an earlier one of the same name."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._found: dict[str, tuple[str, str | None]] = {name.lower(): (name, value) for name, value in given.items()}
+
+    def put(self, name: str, value: str | None) -> None:
+        self._found[name.lower()] = (name, value)
+
+    def headers(self) -> dict[str, str | None]:
+        return dict(self._found.values())
+
+
+def wire_text(name: str, value: str) -> str:
+    """A header value as it is sent: Latin-1 where it fits, else the bytes of its UTF-8.
+
+    White space around it is no part of it (RFC 9110 section 5.5).
+
+    Raises:
+        UnsendableError: it holds a line break or NUL.
+    """
+    value = value.strip(" \t")
+    if _BREAKS.search(value):
+        raise UnsendableError(f"the header {name} holds a line break or NUL")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode().decode("latin-1")
+    return value
+
+
+def basic_header(found: Credentials) -> str:
+    """The Authorization header of basic and bearer; UTF-8 as RFC 7617 section 2.1 advises (RFC 6750 2.1)."""
+    from base64 import b64encode
+
+    if found.kind == "bearer":
+        return wire_text("Authorization", f"Bearer {found.user}")
+    return "Basic " + b64encode(f"{found.user}:{found.password}".encode()).decode()
+
+
+def _from_netrc(url: str) -> Credentials | None:
+    """What the netrc of the environment says for this host, else for `default`: NETRC, ~/.netrc, ~/_netrc."""
+    named = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
+    path = next((path for path in map(os.path.expanduser, named) if os.path.isfile(path)), None)
+    if path is None:
+        return None
+    try:
+        found = netrc.netrc(path).authenticators(urls.host_of(url))
+    except (netrc.NetrcParseError, OSError) as error:
+        raise UnsendableError(f"{path} cannot be read: {error}") from error
+    return Credentials("basic", found[0] or found[1] or "", found[2] or "") if found else None
