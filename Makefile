@@ -31,8 +31,13 @@ check: $(STAMP)  ## ruff, mypy, and the test of the floors
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/test_house.py
 
-bench: $(STAMP)  ## measure against a plain requests pool
-	@$(BIN)/python bench/small_files.py
+# RUNS=1 SCALE=0.05 WORKLOADS="W1 W2" BENCH="--image --peers curl": less, or other; the whole takes about two hours.
+WORKLOADS ?= all
+RUNS      ?= 5
+SCALE     ?= 1
+
+bench: $(STAMP)  ## measure against curl, wget2, aria2, Scrapy and others; writes docs/speed.md
+	@$(BIN)/python -m bench $(WORKLOADS) --runs $(RUNS) --scale $(SCALE) --install --write docs/speed.md $(BENCH)
 
 clean:  ## remove the environment and what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -125,6 +125,7 @@ class Download:
         headers: given to this file by the job (`files.headers`); they go wherever it lies.
         accept: bounds and types as `job.model.Accept`, dumped; None: the job's.
         digests: algorithm -> expected hex digest.
+        promised: the media type that the page promises, also a wildcard: an `img` leads to `image/*`.
         found: whether a page gave its URL (robots and private addresses are judged), not the job.
     """
 
@@ -139,6 +140,7 @@ class Download:
     headers: Mapping[str, Any] | None = None
     accept: Mapping[str, Any] | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
+    promised: str | None = None
     found: bool = True
     via_public: bool = False
     found_on: str | None = None
@@ -190,6 +192,13 @@ class Outcome:
     seconds: float = 0.0
     why: str = ""
 
+    def told(self, attempts: int, seconds: float) -> Outcome:
+        """The same, with how many attempts it took, and how long."""
+        return Outcome(
+            self.ending, self.path, self.url, self.status, self.bytes, self.sha256, self.type, self.etag,
+            self.last_modified, attempts, seconds, self.why,
+        )  # fmt: skip
+
     @property
     def kind(self) -> str:
         """The first word of the ending: saved, unchanged, skipped, failed."""
@@ -203,6 +212,28 @@ class Stood:
     inode: int
     size: int
     is_folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartNote:
+    """What the ledger knows of a part on the disk (T2).
+
+    Attributes:
+        inode: by what the part is recognised.
+        validator: what `If-Range` would say: a strong ETag, or a Last-Modified that is one; None: it cannot be resumed.
+        etag, last_modified: as the server sent them with the bytes that are there.
+        total: bytes of the whole file, where the server said.
+        ranges: half-open byte ranges that are written; None: everything up to the part's size.
+        boot: identity of the boot of the machine in which it was written.
+    """
+
+    inode: int
+    validator: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    total: int | None = None
+    ranges: tuple[tuple[int, int], ...] | None = None
+    boot: str = ""
 
 
 @dataclass(slots=True)

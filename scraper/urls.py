@@ -70,7 +70,11 @@ def _ascii_host(netloc: str) -> str:
 
 def canonical(url: str) -> str:
     """The form by which two URLs are the same page."""
-    url = fixed(url)
+    return canonical_of(fixed(url))
+
+
+def canonical_of(url: str) -> str:
+    """`canonical` of a URL that is `fixed` already."""
     parts = urlsplit(url)
     path = _unreserved(_without_dots(parts.path)) or "/"
     netloc = host_key(url).removesuffix(f":{_PORTS.get(parts.scheme)}")

@@ -29,10 +29,15 @@ FLOORS = {
     "scraper.files.parts": 2,
     "scraper.net": 2,
     "scraper.net.decode": 1,
+    "scraper.net.hosts.adaptive": 1,
+    "scraper.net.hosts.breaker": 1,
+    "scraper.net.hosts.policy": 1,
     "scraper.net.pace": 1,
     "scraper.net.redirect": 1,
     "scraper.net.retry": 1,
     "scraper.state": 2,
+    "scraper.lists": 2,
+    "scraper.lists.plain": 1,
     "scraper.records": 1,
     "scraper.server": 2,
     "scraper.server.http1": 1,
@@ -58,6 +63,8 @@ DOORS = {
     "tenacity": {"scraper.net.retry"},
     "filelock": {"scraper.state.lock"},
     "protego": {"scraper.net.robots"},
+    "pycurl": {"scraper.net.curl"},
+    "pyarrow": {"scraper.lists.parquet"},
 }
 
 

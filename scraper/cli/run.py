@@ -8,8 +8,7 @@ import os
 import re
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -60,77 +59,43 @@ def run(job: str, **options: Any) -> int:
 @click.option("-i", "--input-file", "lists", multiple=True, metavar="FILE", help="A list of URLs; - is stdin.")
 @common
 def get(urls: tuple[str, ...], lists: tuple[str, ...], **options: Any) -> int:
-    """Fetches URLs into output/get (or --dest)."""
-
+    """Fetches URLs into output/get (or --dest). A list is txt, csv, tsv, jsonl or parquet, by its suffix."""
     if not urls and not lists:
         raise click.UsageError("give URLs, or a list of them with -i")
-    with _spooled(urls, lists) as spool:
-        return execute(_get_job(spool, urls, options), options, lists=True)
+    from scraper.cli.given import Given
+
+    with Given(urls, lists) as given:
+        return execute(_get_job(given.start(), urls, options), options, bare=True)
 
 
-def _get_job(spool: Path, urls: Iterable[str], options: dict[str, Any]) -> Any:
+def _get_job(start: list[dict[str, str]], urls: Iterable[str], options: dict[str, Any]) -> Any:
     """The job named `get`. Without -o and --var there is nothing to check, and nothing is loaded for checking.
 
     URLs on the command line are written by the user: headers and auth of `-o` go to them, not to rows of a list.
     """
     jobs = options["jobs"] or 16
-    start = {"list": str(spool), "column": "line", "as": "files"}
     if options["overrides"] or options["variables"]:
         from scraper.job.load import from_data
         from scraper.urls import is_http, origin
 
         home = sorted({origin(url) for url in urls if is_http(url)})
-        data = {"name": "get", "start": [start], "polite": {"per_host": jobs}, "http": {"origins": home}}
+        data = {"name": "get", "start": start, "polite": {"per_host": jobs}, "http": {"origins": home}}
         return from_data(data, overrides=overrides(options), variables=pairs(options["variables"], "--var"))
     from scraper.job.loaded import Loaded
     from scraper.job.model import FileSettings, Job
     from scraper.job.parts import Polite, StartEntry
 
-    entry = StartEntry.model_construct(list_=str(spool), column="line", as_="files")
+    entries = (StartEntry.model_construct(list_=each["list"], column=each["column"], as_="files") for each in start)
     job = Job.model_construct(
         name="get",
-        start=(entry,),
+        start=tuple(entries),
         polite=Polite.model_construct(per_host=jobs),
         files=FileSettings.model_construct(jobs=jobs),
     )
-    return Loaded(job, "<command line>", Path(), {}, (), {"start": [start]}, has_secrets=False)
+    return Loaded(job, "<command line>", Path(), {}, (), {"start": start}, has_secrets=False)
 
 
-class _spooled:  # noqa: N801 - reads as a function
-    """The URLs of arguments, files and stdin as one list on disk, named by what it says.
-
-    An interrupted `get` of the same list finds the same name again and continues.
-    """
-
-    def __init__(self, urls: Iterable[str], lists: Iterable[str]) -> None:
-        self._urls = urls
-        self._lists = lists
-
-    def __enter__(self) -> Path:
-        self._folder = tempfile.TemporaryDirectory(prefix="scraper-")
-        path = Path(self._folder.name) / "urls.txt"
-        try:
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in self._lines())
-        except BaseException:
-            self._folder.cleanup()
-            raise
-        return path
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
-
-    def _lines(self) -> Iterator[str]:
-        yield from self._urls
-        for name in self._lists:
-            try:
-                with click.open_file(name, encoding="utf-8-sig", errors="replace") as file:
-                    yield from (line.rstrip("\n") for line in file)
-            except OSError as error:
-                raise errors.UsageError(f"{name}: {error.strerror}") from error
-
-
-def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int:
+def execute(loaded: Any, options: dict[str, Any], *, bare: bool = False) -> int:
     """Runs what was loaded, shows it, prints its result; gives the exit code."""
     from scraper.cli.show import Shown
     from scraper.run.control import Control
@@ -144,12 +109,12 @@ def execute(loaded: Any, options: dict[str, Any], *, lists: bool = False) -> int
         paths=options.get("print_paths", not options["as_json"]),
     )
     with shown, _signals(control, shown.note):
-        settle(loaded, lists=lists)  # what is refused is told without the warnings
+        settle(loaded)  # what is refused is told without the warnings
         for warning in loaded.warnings:
             shown.say(str(warning))
         settings = Options(
             dest=options["dest"], state=options["state"], limit=options["limit"], fresh=options["fresh"],
-            dry=options["dry_run"], lists=lists,
+            dry=options["dry_run"], bare=bare,
         )  # fmt: skip
         try:
             summary = run_job(loaded, settings, shown, control)

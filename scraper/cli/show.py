@@ -97,7 +97,7 @@ class Shown(Events):
             self._drawn = now
             ended = self._pages + self._files
             files = list(flying.values())
-            count = self._bytes + sum(part.bytes for _, part, _ in files)
+            count = self._bytes + sum(each.received for each in files)
             self._bars.draw(ended, open_count, count, self._failed, files)
 
     def done(self) -> None:
@@ -205,10 +205,14 @@ class _Bars:
         self._total.set_postfix_str(f"{human_bytes(count)}, {human_bytes(rate)}/s{wrong}", refresh=False)
         self._total.set_description_str("pages and files", refresh=False)
         self._total.refresh()
-        for bar, (path, part, size) in zip(self._lines, [*flying[:LINES], *[("", None, 0)] * LINES], strict=False):
-            bar.total, bar.n = size or (part.bytes if part else 0), part.bytes if part else 0
-            bar.set_description_str(printable(path)[-40:], refresh=False)
-            bar.refresh() if path else bar.clear()
+        for bar, file in zip(self._lines, [*flying[:LINES], *[None] * LINES], strict=False):
+            if file is None:
+                bar.clear()
+                continue
+            bar.n = file.received
+            bar.total = file.size or bar.n
+            bar.set_description_str(printable(file.task.path)[-40:], refresh=False)
+            bar.refresh()
 
     def close(self) -> None:
         """Removes them from the screen."""

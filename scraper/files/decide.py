@@ -3,11 +3,12 @@
 at_reservation   its name is known, nothing was asked yet
 conditions       the headers that ask whether a file that stands is still the same
 recovered        what a killed run left: is it ours and whole?
+may_resume       and if it is not: may its part be continued?
 """
 
 from __future__ import annotations
 
-from scraper.model import Stood
+from scraper.model import PartNote, Stood
 
 SKIPPED, NAME_TAKEN = "skipped:exists", "failed:name"
 OF_OTHERS = frozenset({SKIPPED, NAME_TAKEN})
@@ -41,3 +42,14 @@ def recovered(stood_before: int | None, part_inode: int | None, now: Stood | Non
     if now is None or now.is_folder:
         return False
     return stood_before is None if part_inode is None else now.inode == part_inode
+
+
+def may_resume(note: PartNote | None, now: Stood | None, boot: str, *, durable: bool) -> bool:
+    """Whether a part is what its note says, as far as that can be known without asking the server.
+
+    What was written in another boot may have been lost with the power, unless it was made durable (DESIGN 4.2);
+    an unknown boot ("") is another one.
+    """
+    if note is None or note.validator is None or now is None or now.is_folder or now.inode != note.inode:
+        return False
+    return durable or (note.boot == boot != "")

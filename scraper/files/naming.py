@@ -17,6 +17,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -134,11 +135,13 @@ def known_ext(name: str) -> str:
 def _known_at(name: str) -> int:
     """Where the known extension of a name begins; 0 where there is none, or nothing stands before it."""
     end = name.rfind(".")
-    if end <= 0 or name[end + 1 :].lower() not in KNOWN_EXTENSIONS:
+    ending = name[end + 1 :].lower()
+    if end <= 0 or ending not in KNOWN_EXTENSIONS:
         return 0
+    if ending not in _COMPRESSED:
+        return end
     inner = name.rfind(".", 0, end)
-    both = name[end + 1 :].lower() in _COMPRESSED and name[inner + 1 : end].lower() in KNOWN_EXTENSIONS
-    return inner if inner > 0 and both else end
+    return inner if inner > 0 and name[inner + 1 : end].lower() in KNOWN_EXTENSIONS else end
 
 
 def safe_path(rendered: str, *, records_name: str = RECORDS) -> str:
@@ -150,6 +153,32 @@ def safe_path(rendered: str, *, records_name: str = RECORDS) -> str:
     records file, lies not below it nor in its way, and not below `.scraper`. Idempotent. UNKNOWN_EXT is
     kept.
     """
+    if len(rendered) < 200 and _PLAIN.fullmatch(rendered) and not _is_special(rendered, records_name):
+        return rendered
+    return _made_safe(rendered, records_name)
+
+
+_INNER = "[A-Za-z0-9_~+=,@()!-]"
+_SEGMENT = f"[A-Za-z0-9_](?:(?:{_INNER}|[. ])*{_INNER})?"
+#: A path of plain segments, which no rule below changes but those that `_is_special` asks about.
+_PLAIN = re.compile(f"(?:{_SEGMENT}/){{0,9}}{_SEGMENT}{UNKNOWN_EXT}?")
+
+
+def _is_special(path: str, records_name: str) -> bool:
+    """Whether a segment of a plain path is a device, ends in `.part`, or is one of the records file's name."""
+    for segment in path.rstrip(UNKNOWN_EXT).lower().split("/"):
+        base = segment.partition(".")[0].rstrip()
+        if base.upper() in _DEVICES or segment.endswith(".part") or segment in _folded_segments(records_name):
+            return True
+    return False
+
+
+@lru_cache(maxsize=16)
+def _folded_segments(path: str) -> frozenset[str]:
+    return frozenset(map(fold, path.split("/")))
+
+
+def _made_safe(rendered: str, records_name: str) -> str:
     *folders, last = rendered.split("/")
     name = _tidy(last)
     if not name.strip(UNKNOWN_EXT):
@@ -285,6 +314,8 @@ def part_name(path: str, key: str | None = None) -> str:
     """Where the bytes of `path` go until they are whole: `name.part`, with a key `name~1a2b3c4d.part`;
     255 bytes.
     """
+    if key is None and len(path) <= 62:  # at most 4 bytes a character
+        return path + ".part"
     folder, slash, name = path.rpartition("/")
     tail = ".part" if key is None else f"~{_digest(key)[:8]}.part"
     return folder + slash + _fitted(name, tail, PART_BYTES)
@@ -307,6 +338,8 @@ def fold(path: str) -> str:
     case, ZFS with formKD by compatibility. All of these at once: two names that are needlessly the same
     only cost a suffix, two that are wrongly different cost a file.
     """
+    if path.isascii():
+        return path.lower()
     text = _UNSEEN.sub("", path)
     before = None
     while text != before:

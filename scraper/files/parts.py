@@ -4,70 +4,100 @@ Paths here are relative, with `/`, and made safe by files/naming.py. Each is wal
 from the folder's own descriptor, component by component, with O_NOFOLLOW: a
 symbolic link in the tree, or a folder swapped for one while we work, is refused and
 never followed (rule R3, CVE-2014-4877). A part is created exclusively. A final name
-appears by a hard link, which fails where something stands there already, so a file
-that came in between is never overwritten (R4); where the file system has no hard
-links, by a check and a rename. Only `replace` puts a file over another.
+appears by a rename that fails where something stands there already (renameat2), so a
+file that came in between is never overwritten (R4); where the system has none, by a
+hard link, or by a check and a rename. Only `replace` puts a file over another.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from scraper.files.naming import fold
 from scraper.files.refusals import full_disk_told, refusal_told
 from scraper.model import Stood
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV})
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Part:
-    """A file that is being written; counts and hashes what goes into it."""
+    """A file that is being written. Close it.
+
+    Attributes:
+        path: below dest; bytes: how many stand in it, as far as it was written through here.
+    """
 
     def __init__(self, descriptor: int, path: str) -> None:
-        self._descriptor = descriptor
-        self._digests = {"sha256": hashlib.sha256()}
+        self.descriptor = descriptor
         self.path = path
         self.bytes = 0
-        self.inode = os.fstat(descriptor).st_ino
 
-    def also(self, algorithms: Iterator[str]) -> None:
-        """Hashes with further algorithms too; call before the first write."""
-        for algorithm in algorithms:
-            self._digests.setdefault(algorithm, hashlib.new(algorithm, usedforsecurity=False))
+    @property
+    def inode(self) -> int:
+        """By what the ledger knows it."""
+        return os.fstat(self.descriptor).st_ino
 
-    def write(self, piece: bytes) -> None:
-        """Appends.
+    def append(self, pieces: Sequence[bytes]) -> None:
+        """Writes behind what stands there.
 
         Raises:
             DiskError: the disk is full, over quota or read-only.
             OSError: any other refusal.
         """
-        view = memoryview(piece)
-        with full_disk_told(self.path):
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        self.bytes += len(piece)
-        for digest in self._digests.values():
-            digest.update(piece)
+        self.bytes += self.write_at(self.bytes, pieces)
 
-    def digest(self, algorithm: str = "sha256") -> str:
-        """The hex digest of what was written."""
-        return self._digests[algorithm].hexdigest()
+    def write_at(self, offset: int, pieces: Sequence[bytes]) -> int:
+        """Writes pieces one behind the other from an offset on; gives how many bytes that were. Raises as append."""
+        with full_disk_told(self.path):
+            return _write_all(self.descriptor, offset, pieces)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes that stand in it."""
+        return os.pread(self.descriptor, size, offset)
+
+    def cut(self, size: int) -> None:
+        """What stands behind `size` goes."""
+        os.ftruncate(self.descriptor, size)
+
+    def sync(self) -> None:
+        """Its bytes are on the disk, also after power loss."""
+        with full_disk_told(self.path):
+            os.fdatasync(self.descriptor)
 
     def close(self) -> None:
         """Closes the file, once; errors of a late write are told here."""
-        descriptor, self._descriptor = self._descriptor, -1
+        descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             with full_disk_told(self.path):
                 os.close(descriptor)
+
+
+_AT_ONCE = 512
+"""Pieces of one writev; Linux takes 1024 (IOV_MAX)."""
+
+
+def _write_all(descriptor: int, offset: int, pieces: Sequence[bytes]) -> int:
+    begin = offset
+    for at in range(0, len(pieces), _AT_ONCE):
+        batch = pieces[at : at + _AT_ONCE]
+        size, done = sum(map(len, batch)), os.pwritev(descriptor, batch, offset)
+        if done < size:  # a signal, a full disk: the next write tells
+            view = memoryview(b"".join(batch))
+            while done < size:
+                done += os.pwrite(descriptor, view[done:], offset + done)
+        offset += size
+    return offset - begin
 
 
 class OutputFolder:
@@ -99,15 +129,29 @@ class OutputFolder:
             return _look(folder, name) if folder is not None else None
         return None
 
-    def open_part(self, path: str) -> Part:
-        """A new, empty part; its folders are made.
+    def look_many(self, paths: Sequence[str]) -> list[Stood | None]:
+        """What stands under each of many paths, as `look` tells it; each folder is opened once."""
+        stand: list[Stood | None] = [None] * len(paths)
+        for places in _by_folder(paths):
+            with contextlib.suppress(OSError), self._folder_of(paths[places[0]], create=False) as (folder, _):
+                if folder is not None:
+                    for at, stood in zip(places, _look_at(folder, [paths[at] for at in places]), strict=True):
+                        stand[at] = stood
+        return stand
+
+    def open_part(self, path: str, *, again: bool = False) -> Part:
+        """A new, empty part, or with `again` the one that stands there; its folders are made.
 
         Raises:
-            FileExistsError: something stands there.
+            FileExistsError: something stands there; FileNotFoundError: nothing does.
             DiskError, OSError: the disk refuses.
         """
         with full_disk_told(path), self._folder_of(path, create=True) as (folder, name):
-            return Part(os.open(name, _EXCLUSIVE, 0o666, dir_fd=folder), path)
+            descriptor = os.open(name, _AGAIN if again else _EXCLUSIVE, 0o666, dir_fd=folder)
+            if again and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            return Part(descriptor, path)
 
     def finish(self, part: str, path: str, *, replace: bool = False) -> None:
         """Gives a whole part its final name.
@@ -120,8 +164,8 @@ class OutputFolder:
             assert folder is not None, "made or refused"
             if replace:
                 os.rename(source, name, src_dir_fd=folder, dst_dir_fd=folder)
-                return
-            _link(folder, source, name)
+            else:
+                _give_name(folder, source, name)
 
     def move(self, path: str, to: str, *, replace: bool = False) -> None:
         """Gives a finished file another name, in any folder.
@@ -140,7 +184,18 @@ class OutputFolder:
             if replace:
                 os.rename(name, new, src_dir_fd=source, dst_dir_fd=goal)
             else:
-                _link(source, name, new, goal)
+                _give_name(source, name, new, goal)
+
+    def inode(self, path: str) -> int:
+        """Of a file that stands.
+
+        Raises:
+            OSError: none does.
+        """
+        stood = self.look(path)
+        if stood is None:
+            raise FileNotFoundError(errno.ENOENT, "no such file", path)
+        return stood.inode
 
     def remove(self, path: str) -> None:
         """Removes a file; that it is not there is no mistake."""
@@ -172,7 +227,7 @@ class OutputFolder:
             new = self.open_part(part)
             try:
                 for line in lines:
-                    new.write(line)
+                    new.append([line])
                 new.close()
                 self.finish(part, path, replace=True)
             except BaseException:
@@ -211,6 +266,53 @@ def _enter(parent: int | None, name: str, *, create: bool) -> int | None:
     return os.open(name, _DIRECTORY, dir_fd=parent)
 
 
+def _by_folder(paths: Sequence[str]) -> Iterator[list[int]]:
+    """Positions of the paths that lie in the same folder."""
+    places: dict[str, list[int]] = {}
+    for at, path in enumerate(paths):
+        places.setdefault(path.rpartition("/")[0], []).append(at)
+    yield from places.values()
+
+
+_CAN_ASK = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
+_FEW = 128
+"""Bytes of a folder (20 to 50 an entry, by the file system) up to which it is read whole, for each name asked."""
+
+
+def _look_at(folder: int, paths: Sequence[str]) -> Iterator[Stood | None]:
+    """What stands under the names of paths in one folder.
+
+    A name under which nothing stands costs 3 us, which is more than the rest of its row in the ledger: so a folder
+    that holds little is read instead. Its names are compared folded, as a file system that folds them would.
+    """
+    names = [path.rpartition("/")[2] for path in paths]
+    if os.fstat(folder).st_size <= _FEW * len(paths):
+        held = frozenset(map(fold, os.listdir(folder)))
+        return (_look_safely(folder, name) if fold(name) in held else None for name in names)
+    return _look_one_by_one(folder, names)
+
+
+def _look_one_by_one(folder: int, names: Sequence[str]) -> Iterator[Stood | None]:
+    """`access` costs half of a `stat` that raises; it is asked where the name before was free too.
+
+    And where it can be: some C libraries (musl) have no access that follows no link.
+    """
+    can_ask = _CAN_ASK and os.access(".", os.F_OK, dir_fd=folder, follow_symlinks=False)
+    stood: Stood | None = None
+    for name in names:
+        if stood is None and can_ask and not os.access(name, os.F_OK, dir_fd=folder, follow_symlinks=False):
+            yield None
+        else:
+            stood = _look_safely(folder, name)
+            yield stood
+
+
+def _look_safely(folder: int, name: str) -> Stood | None:
+    with contextlib.suppress(OSError):
+        return _look(folder, name)
+    return None
+
+
 def _look(folder: int, name: str) -> Stood | None:
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -219,8 +321,15 @@ def _look(folder: int, name: str) -> Stood | None:
     return Stood(found.st_ino, found.st_size, stat.S_ISDIR(found.st_mode))
 
 
-def _link(folder: int, source: str, name: str, goal: int | None = None) -> None:
+def _give_name(folder: int, source: str, name: str, goal: int | None = None) -> None:
+    """Renames without replacing: atomically where the system can (Linux), else by a hard link, else by a check.
+
+    Raises:
+        FileExistsError: something stands there.
+    """
     goal = folder if goal is None else goal
+    if _rename_alone(folder, source, goal, name):
+        return
     try:
         os.link(source, name, src_dir_fd=folder, dst_dir_fd=goal, follow_symlinks=False)
     except OSError as error:
@@ -231,3 +340,31 @@ def _link(folder: int, source: str, name: str, goal: int | None = None) -> None:
         os.rename(source, name, src_dir_fd=folder, dst_dir_fd=goal)
         return
     os.unlink(source, dir_fd=folder)
+
+
+def _find_renameat2() -> Callable[..., int] | None:
+    """renameat2(2) of the C library, with which a rename fails where something stands."""
+    try:
+        found = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return None
+    found.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    return found
+
+
+_renameat2 = _find_renameat2()
+_NOREPLACE = 1
+_CANNOT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
+"""Of a kernel or file system that does not know RENAME_NOREPLACE."""
+
+
+def _rename_alone(folder: int, source: str, goal: int, name: str) -> bool:
+    """Whether renameat2 did it."""
+    if _renameat2 is None:
+        return False
+    if _renameat2(folder, os.fsencode(source), goal, os.fsencode(name), _NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT:
+        return False
+    raise OSError(number, os.strerror(number), source, None, name)

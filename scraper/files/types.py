@@ -70,6 +70,19 @@ def extension_for(content_type: str) -> str:
     return _EXTENSIONS.get(media_type(content_type), "")
 
 
+# The first type of an extension is its type; these are written in more than one way.
+_SPELLINGS = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tif": "tiff", "htm": "html", "mpeg": "mpg"}
+_TYPES: dict[str, str] = {}
+for _media, _ext in _EXTENSIONS.items():
+    _TYPES.setdefault(_ext[1:], _media)
+_TYPES |= {other: _TYPES[ext] for other, ext in _SPELLINGS.items()}
+
+
+def type_for(ext: str) -> str:
+    """The media type of an extension (`jpg`, `.JPG`); empty for unknown ones."""
+    return _TYPES.get(ext.removeprefix(".").lower(), "")
+
+
 # Offset, bytes, type. The longer comes first where one begins with another.
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -78,6 +91,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF89a", "image/gif"),
     (0, b"II*\x00", "image/tiff"),
     (0, b"MM\x00*", "image/tiff"),
+    (0, b"II+\x00", "image/tiff"),  # BigTIFF
+    (0, b"MM\x00+", "image/tiff"),
     (0, b"\x00\x00\x01\x00", "image/x-icon"),
     (0, b"\xff\x0a", "image/jxl"),
     (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image/jxl"),
@@ -114,6 +129,13 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"glTF\x02\x00", "model/gltf-binary"),
     (0, b"\x7fELF", "application/x-executable"),
 )
+# By the first byte, in their order: every file of a fast run is looked at.
+_ELSEWHERE = tuple(row for row in _MAGIC if row[0] > 0)
+_BY_BYTE = {
+    row[1][:1]: tuple(other for other in _MAGIC if other[0] > 0 or other[1][:1] == row[1][:1])
+    for row in _MAGIC
+    if row[0] == 0
+}
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _BRANDS = {
     b"avif": "image/avif",
@@ -127,6 +149,7 @@ _BRANDS = {
     b"M4A ": "audio/mp4",
     b"M4V ": "video/x-m4v",
 }
+_COMPATIBLE = 16  # compatible brands that are looked at
 # Some magic may also begin a text; a second look tells.
 _SECOND_LOOK: dict[bytes, Callable[[bytes], bool]] = {
     b"BZh": lambda first: first[4:10] in (b"1AY&SY", b"\x17rE8P\x90"),
@@ -141,11 +164,14 @@ def sniff(first: bytes) -> str | None:
     After WHATWG MIME Sniffing, with the formats that files of today have beside. Text is told only where it
     is markup or surely JSON.
     """
-    return _magic(first) or _MARKUP.get(_text_kind(_head(first)))
+    found = _magic(first)
+    if found or first[:1] not in _TEXT_STARTS:
+        return found
+    return _MARKUP.get(_text_kind(_head(first)))
 
 
 def _magic(first: bytes) -> str | None:
-    for offset, magic, media in _MAGIC:
+    for offset, magic, media in _BY_BYTE.get(first[:1], _ELSEWHERE):
         if first.startswith(magic, offset) and _SECOND_LOOK.get(magic, bool)(first):
             return media
     return _container(first)
@@ -156,12 +182,19 @@ def _container(first: bytes) -> str | None:
     if first.startswith(b"RIFF"):
         return _RIFF.get(first[8:12])
     if first[4:8] == b"ftyp":
-        return _BRANDS.get(first[8:12], "video/mp4")
+        return _brand(first)
     if first.startswith(b"\x1a\x45\xdf\xa3"):
         return "video/webm" if b"webm" in first[:64] else "video/x-matroska"
     if first.startswith(b"BM") and first[6:10] == bytes(4) and len(first) >= 14:
         return "image/bmp"
     return "audio/mpeg" if _mp3_frame(first) else None
+
+
+def _brand(first: bytes) -> str:
+    """The type by the major brand, or the first of the compatible ones that is known (ISO/IEC 14496-12 4.3)."""
+    end = min(int.from_bytes(first[:4], "big"), len(first), 16 + 4 * _COMPATIBLE)
+    brands = (first[at : at + 4] for at in (8, *range(16, end - 3, 4)))
+    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), "video/mp4")
 
 
 def _mp3_frame(first: bytes) -> bool:
@@ -194,6 +227,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("json", re.compile(rf'\{{\s*(?:["}}]|\Z)|\[\s*(?:[\[{{"\]]|\Z|{_WORD}\s*(?:[,\]]|\Z))')),
     ("scalar", re.compile(r'"|-?\d|(?:true|false|null)\s*\Z')),
 )
+# A bracket, white space, or the first byte of UTF-16, of UTF-32, or of a byte order mark. Not an empty text.
+_TEXT_STARTS = frozenset(bytes((byte,)) for byte in b"<{[ \t\r\n\f\0\xef\xfe\xff")
 _MARKUP = {
     "html": "text/html",
     "xhtml": "application/xhtml+xml",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scraper import secrets, units, urls
+from scraper.files.types import type_for
 from scraper.job.fields import GLOBAL_NAMES, did_you_mean
 from scraper.job.model import Accept, Job
 from scraper.job.parts import LongSelector, is_template
@@ -176,7 +177,15 @@ def _bounds(job: Job, names: Names) -> Iterator[Finding]:
                 yield from _accept(("rules", name, "files", at, "accept"), spec.accept)
 
 
+_MEDIA = re.compile(r"\*|(?:\*|[\w!#$&^.+-]+)/(?:\*|[\w!#$&^.+-]+)\s*(?:;.*)?", re.ASCII)  # RFC 6838 section 4.2
+
+
 def _accept(path: Path, accept: Accept) -> Iterator[Finding]:
+    for at, media in enumerate(accept.types or ()):
+        if not _MEDIA.fullmatch(media):
+            known = type_for(media)
+            cure = f'did you mean "{known}"?' if known else "write one such as image/jpeg, or image/*"
+            yield Finding((*path, "types", at), f'"{media}" is no media type; {cure}')
     for what in ("bytes", "width", "height"):
         low, high = getattr(accept, f"min_{what}"), getattr(accept, f"max_{what}")
         if low is not None and high is not None and units.size(low) > units.size(high):

@@ -190,6 +190,7 @@ class Http(Model):
         by_kind((bool, "bool"), (int, "number")),
     ] = True
     retry: Retry = Retry.model_construct()
+    version: Literal["1.1", "2", "3"] = "1.1"
     origins: tuple[str, ...] = ()
 
 

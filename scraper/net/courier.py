@@ -107,15 +107,6 @@ def is_inside(answer: Answer, url: str) -> bool:
     return wire.leads_inside(url, resolve=not answer.is_proxied)
 
 
-def _in_time(reply: Reply, pace: Pace) -> Iterator[bytes]:
-    """The pieces of a body; where waiting for one took what was left of `total`, that is what is told."""
-    try:
-        yield from reply.pieces()
-    except errors.StalledError:
-        pace.step(0)
-        raise
-
-
 def decoded(reply: Reply, pace: Pace, limit: int) -> Iterator[bytes]:
     """The body as it comes, in bounded pieces, decoded to the end of its content encoding.
 
@@ -125,8 +116,7 @@ def decoded(reply: Reply, pace: Pace, limit: int) -> Iterator[bytes]:
     encoding = reply.headers.get("content-encoding", "")
     decoder: Decoder | None = None
     try:
-        for piece in _in_time(reply, pace):
-            pace.step(len(piece))
+        for piece in reply.pieces_in_time(pace):
             decoder = decoder or Decoder(encoding, limit)
             yield from decoder.pieces(piece)
         if decoder is not None:

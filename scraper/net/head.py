@@ -1,18 +1,102 @@
-"""Whether the head of an answer says clearly where its body ends. Pure (RFC 9112 sections 5 and 6).
+"""The head of an answer: read from its lines, and whether it says clearly where its body ends. Pure.
 
-http.client takes what it can get: where it cannot read a length or a coding it reads on
-to the end of the connection, so that a cut body counts as whole. Section 6.3 calls that
-an error that cannot be mended.
+http.client takes what it can get, and so does libcurl: where a length or a coding cannot
+be read they read on to the end of the connection, so that a cut body counts as whole. RFC
+9112 section 6.3 calls that an error that cannot be mended.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 _LENGTH = re.compile(r"[0-9]{1,18}(?:[ \t]*,[ \t]*[0-9]{1,18})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+_STATUS = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: (.*))?", re.ASCII)
+LINES = 100
+"""Header lines of one answer; http.client's bound too."""
+INTERIM = 20
+"""Interim answers (1xx) before the real one."""
+BYTES = 256 * 1024
+"""Of all lines together; more than four times what common servers send at most."""
+LINE = 64 * 1024
+"""Bytes of one line; http.client's bound too."""
+
+
+class Head(NamedTuple):
+    """Status, reason and headers as they came, Latin-1: names in lower case, a repeated one joined with ", ".
+
+    `cookies` are the values of Set-Cookie, which cannot be joined (RFC 6265 section 3).
+    """
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    cookies: tuple[str, ...] = ()
+
+
+class BadHeadError(ValueError):
+    """What came is no head; the message says why."""
+
+
+class HeadLimitError(ValueError):
+    """The head is larger than any honest one."""
+
+
+def read(lines: Sequence[bytes]) -> Head:
+    """The last head among lines that came: those of interim answers and of challenges stand before it.
+
+    Raises:
+        BadHeadError, HeadLimitError: it is none, or too large.
+    """
+    starts = check_size(lines)
+    if not starts:
+        raise BadHeadError("no status line")
+    if len(lines) - starts[-1] > LINES + 2:
+        raise HeadLimitError(f"more than {LINES} header lines")
+    if lines[-1] not in (b"\r\n", b"\n"):
+        raise BadHeadError("it is cut in its head")
+    return _read([line.rstrip(b"\r\n").decode("latin-1") for line in lines[starts[-1] :]])
+
+
+def check_size(lines: Sequence[bytes]) -> list[int]:
+    """Where the heads among lines that came begin.
+
+    Raises:
+        HeadLimitError: there are too many, or too much of them.
+    """
+    starts = [at for at, line in enumerate(lines) if line.startswith(b"HTTP/")]
+    if len(starts) > INTERIM:
+        raise HeadLimitError(f"more than {INTERIM} interim answers")
+    sizes = [*map(len, lines)]
+    if sum(sizes) > BYTES:
+        raise HeadLimitError(f"more than {BYTES} bytes")
+    if sizes and max(sizes) > LINE:
+        raise HeadLimitError(f"a line of more than {LINE} bytes")
+    return starts
+
+
+def _read(lines: list[str]) -> Head:
+    first = _STATUS.fullmatch(lines[0])
+    if first is None:
+        raise BadHeadError("a status line that is none")
+    headers: dict[str, str] = {}
+    cookies: list[str] = []
+    for line in lines[1:]:
+        if line:
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise BadHeadError("a header line without a colon")
+            name, value = name.lower(), value.strip(" \t")
+            if name == "set-cookie":
+                cookies.append(value)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    head = Head(int(first[1]), first[2] or "", headers, tuple(cookies))
+    if (wrong := fault(head.status, headers)) is not None:
+        raise BadHeadError(wrong)
+    return head
 
 
 def fault(status: int, headers: Mapping[str, str]) -> str | None:
@@ -23,9 +107,8 @@ def fault(status: int, headers: Mapping[str, str]) -> str | None:
     """
     if status < 200:
         return f"a protocol that was not asked for ({status})"
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
-            return "a header with a control character or an unfit name"
+    if not _TOKEN.fullmatch("".join(headers)) or _CONTROL.search("".join(headers.values())) or "" in headers:
+        return "a header with a control character or an unfit name" if headers else None
     return _framing_fault(headers)
 
 

@@ -15,6 +15,7 @@ ago may lead inside now (DNS rebinding), and a kept connection may be an inside 
 
 from __future__ import annotations
 
+import email.errors
 import http.client
 import io
 import threading
@@ -23,10 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scraper import urls
-
-HEAD_BYTES = 256 * 1024
-"""More than four times what common servers send at most; the number of lines is http.client's own bound."""
-INTERIM = 20
+from scraper.net import head, wire
 
 
 class PrivateAddressError(Exception):
@@ -85,14 +83,31 @@ def _bounded(pool: type[Any]) -> type[Any]:
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
+_OF_BODIES = (
+    email.errors.StartBoundaryNotFoundDefect,
+    email.errors.CloseBoundaryNotFoundDefect,
+    email.errors.NoBoundaryInMultipartDefect,
+    email.errors.MultipartInvariantViolationDefect,
+    email.errors.InvalidMultipartContentTransferEncodingDefect,
+)
+"""What the parser of heads, which is one of mails, finds wrong with a body that it was not given."""
+
+
 class _Head(http.client.HTTPResponse):
-    """An answer whose head is bounded in time and size."""
+    """An answer whose head is bounded in time and size.
+
+    Attributes:
+        surplus: whether more came than was declared, as far as it came by then.
+    """
+
+    surplus = False
 
     def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
         self._watch = _Watch(sock)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_Watched(raw, self._watch))
+        self.fp = _Lines(_Watched(raw, self._watch))
+        self._declared: int | None = None
 
     def begin(self) -> None:
         """Reads the head."""
@@ -104,17 +119,36 @@ class _Head(http.client.HTTPResponse):
             if type(error) is http.client.HTTPException:  # so it tells of too many lines
                 raise HeadLimitError(str(error)) from error
             raise
-        if self.msg.defects:
+        if any(not isinstance(defect, _OF_BODIES) for defect in self.msg.defects):
             raise BadHeadError("a header line without a colon")
         self._watch.head_came()
+        self._declared = self.length
+
+    def _head_bytes(self) -> int:
+        lines: Any = self.fp
+        return int(lines.bytes)
+
+    def _close_conn(self) -> None:
+        """The body is whole."""
+        if self._declared is not None and self.length == 0:
+            self.surplus = self._watch.count > self._head_bytes() + self._declared or self._watch.has_more()
+        super()._close_conn()  # type: ignore[misc]
 
     def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(INTERIM):
+        for _ in range(head.INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 100 <= status < 200 or status == 101:
                 return version, status, reason
             http.client.parse_headers(self.fp)
-        raise HeadLimitError(f"more than {INTERIM} interim answers")
+        raise HeadLimitError(f"more than {head.INTERIM} interim answers")
+
+    def _read_and_discard_trailer(self) -> None:
+        """Behind the last chunk an empty line must come (RFC 9112 section 7.1); http.client takes the end for one."""
+        while (line := self.fp.readline(head.LINE + 1)) not in (b"\r\n", b"\n"):
+            if not line:
+                raise http.client.IncompleteRead(b"")
+            if len(line) > head.LINE:
+                raise http.client.LineTooLong("trailer line")
 
 
 class _Watch:
@@ -125,7 +159,8 @@ class _Watch:
         self._read: float | None = sock.gettimeout()
         self._head_until = None if self._read is None else time.monotonic() + self._read
         self._until = line.until
-        self._left = HEAD_BYTES
+        self._left = head.BYTES
+        self.count = 0
         self._is_head = True
 
     def head_came(self) -> None:
@@ -143,11 +178,30 @@ class _Watch:
             raise TimeoutError("timed out")
         self._sock.settimeout(left if self._read is None else min(left, self._read))
 
+    def has_more(self) -> bool:
+        """Whether bytes wait that nobody read."""
+        if hasattr(self._sock, "pending"):
+            return bool(self._sock.pending())
+        return wire.has_bytes(self._sock)
+
     def after(self, count: int) -> None:
         """So many bytes came."""
+        self.count += count
         self._left -= count
         if self._is_head and self._left < 0:
-            raise HeadLimitError(f"more than {HEAD_BYTES} bytes")
+            raise HeadLimitError(f"more than {head.BYTES} bytes")
+
+
+class _Lines(io.BufferedReader):
+    """Counts the bytes of the lines that are read: those of the head."""
+
+    bytes = 0
+
+    def readline(self, size: int | None = -1, /) -> Any:
+        """A line."""
+        line = super().readline(size)
+        self.bytes += len(line)
+        return line
 
 
 class _Watched(io.RawIOBase):

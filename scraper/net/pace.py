@@ -14,32 +14,46 @@ from scraper.job.parts import Timeout
 
 
 class Pace:
-    """The bounds of one attempt, counted from its making."""
+    """The bounds of one attempt, counted from its making.
 
-    def __init__(self, timeout: Timeout, url: str, clock: Callable[[], float]) -> None:
+    Args:
+        deadline: seconds that are left of `total`, where the attempt began earlier.
+    """
+
+    __slots__ = ("_bytes", "_clock", "_last", "_started", "_timeout", "_total", "_url", "_window")
+
+    def __init__(
+        self, timeout: Timeout, url: str, clock: Callable[[], float], *, deadline: float | None = None
+    ) -> None:
         self._timeout = timeout
         self._url = url
         self._clock = clock
-        self._started = self._window = clock()
+        self._started = self._window = self._last = clock()
+        self._total = timeout.total if deadline is None else deadline
         self._bytes = 0
 
     @property
     def left(self) -> float | None:
         """Seconds until `total` is over, or None where nothing bounds the attempt."""
-        total = self._timeout.total
-        return None if total is None else total - (self._clock() - self._started)
+        return None if self._total is None else self._total - self.age
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return self._clock() - self._started
 
     def step(self, count: int) -> None:
-        """So many bytes came.
+        """So many bytes came; 0: somebody looks whether any did.
 
         Raises:
             TimeoutError: the attempt takes longer than `total`.
-            StalledError: fewer than `slowest` bytes a second over `read` seconds.
+            StalledError: no bytes for `read` seconds, or fewer than `slowest` bytes a second over them.
         """
-        now = self._clock()
-        total = self._timeout.total
-        if total is not None and now - self._started > total:
-            raise errors.TimeoutError(self._url, f"the attempt took longer than {total:g} s")
+        now = self.check_total()
+        if count:
+            self._last = now
+        elif now - self._last >= self._timeout.read:
+            raise errors.StalledError(self._url, "no bytes came in time")
         self._bytes += count
         if now - self._window < self._timeout.read:
             return
@@ -47,3 +61,27 @@ class Pace:
         if rate < self._timeout.slowest:
             raise errors.StalledError(self._url, f"only {rate:.2f} bytes/s came, below `slowest`")
         self._window, self._bytes = now, 0
+
+    def connecting(self) -> None:
+        """There is no connection yet, which is bounded elsewhere; what waits for an answer counts from here on."""
+        self._window = self._last = self.check_total()
+
+    def waiting(self) -> None:
+        """The head is not whole yet.
+
+        Raises:
+            TimeoutError: nor will it be within `read`.
+        """
+        if self.check_total() - self._last >= self._timeout.read:
+            raise errors.TimeoutError(self._url, "no answer in time")
+
+    def check_total(self) -> float:
+        """The time now.
+
+        Raises:
+            TimeoutError: the attempt takes longer than `total`.
+        """
+        now = self._clock()
+        if self._total is not None and now - self._started > self._total:
+            raise errors.TimeoutError(self._url, f"the attempt took longer than {self._timeout.total:g} s")
+        return now

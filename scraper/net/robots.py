@@ -45,6 +45,17 @@ class Robots:
             return rules
         return bool(rules.can_fetch(urls.canonical(url), self._agent))
 
+    def delay(self, url: str) -> float:
+        """Seconds that the robots.txt of this origin wants between two requests; 0.0 where it says nothing.
+
+        Crawl-delay is no part of RFC 9309 but widely written and meant; hosts/gate.py bounds it.
+        """
+        with self._lock:
+            rules = self._rules.get(urls.origin(url))
+        if not self._obey or rules is None or isinstance(rules, bool):
+            return 0.0
+        return float(rules.crawl_delay(self._agent) or 0.0)
+
     def begin(self, url: str) -> str | None:
         """The URL of the robots.txt that the caller is to load now; None where another does so already."""
         origin = urls.origin(url)

@@ -64,7 +64,7 @@ class Source(Protocol):
         """`wake` is called, from any thread, when `take` may give something again. It returns at once."""
         ...
 
-    def failed(self, bug: BaseException) -> None:
+    def failed_with(self, bug: BaseException) -> None:
         """A bug in the transport itself, or in `done`; the run stops."""
         ...
 

@@ -31,6 +31,18 @@ def leads_inside(url: str, *, resolve: bool = True) -> bool:
     return resolve and any(map(urls.is_private, addresses(host)))
 
 
+def has_bytes(sock: socket.socket) -> bool:
+    """Whether bytes have come that nobody read yet; the end of the connection is none."""
+    timeout = sock.gettimeout()
+    try:
+        sock.setblocking(False)
+        return bool(sock.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
+    finally:
+        sock.settimeout(timeout)
+
+
 def ca_bundle() -> str | None:
     """The CA bundle the environment names, in requests' order of variables, or None."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None

@@ -40,11 +40,12 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file's URL, what `file.*` holds, and whether the page gave it."""
+    """A file's URL, what `file.*` holds, whether the page gave it, and the type that it promises with it."""
 
     url: str
     fields: Mapping[str, Any]
     found: bool
+    promised: str | None = None
 
 
 class _RefusedError(Exception):
@@ -101,7 +102,7 @@ def _selected(match: Match, selector: Any) -> Iterator[_Source]:
         if link is not None and compiled.is_built:
             yield _made(match, link, links.file_fields(found))
         elif link is not None and (url := links.resolve(match.sheet.document.base, link)):
-            yield _Source(url, links.file_fields(found), True)
+            yield _Source(url, links.file_fields(found), not match.sheet.is_row, links.promised(found))
 
 
 def _names(match: Match, source: _Source, index: int) -> dict[str, Any]:
@@ -138,9 +139,10 @@ def _download(
             headers=_headers(match, spec, names),
             accept=spec.accept.model_dump(exclude_none=True) if spec.accept is not None else None,
             digests=_digests(match, spec, names),
+            promised=source.promised,
             found=source.found,
             via_public=not sheet.page.private,
-            found_on=sheet.page.url,
+            found_on=None if sheet.is_row else sheet.page.url,
         )
     except _RefusedError as refused:
         return refused.failure

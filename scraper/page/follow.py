@@ -62,7 +62,7 @@ def _linked(match: Match, given: FollowLinks) -> Iterator[Request | None]:
             yield Request("GET", urldefrag(urls.join(base, link)).url)
         else:
             url = links.resolve(base, link)
-            yield Request("GET", url, found=True) if url else None
+            yield Request("GET", url, found=not match.sheet.is_row) if url else None
 
 
 def _built(match: Match, given: FollowRequest) -> Iterator[Request]:
@@ -95,11 +95,11 @@ def request_parts(given: RequestParts, names: Mapping[str, Any]) -> dict[str, An
 
 
 def _placed(match: Match, made: Request, target: str, at: tuple[int, int]) -> Request:
-    page, rule = match.sheet.page, match.sheet.rule
+    page = match.sheet.page
     placed = replace(
         made,
         rule=target,
-        parent=match.fields if rule.item else None,
+        parent=match.fields if match.sheet.gives_items else None,
         row=page.request.row,
         row_index=page.request.row_index,
         place=(*match.place, *at),

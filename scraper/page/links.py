@@ -16,7 +16,7 @@ from scraper import urls
 from scraper.page.nodes import Element, clean
 from scraper.page.srcset import Candidate, best, pick, srcset
 
-__all__ = ["Candidate", "best", "file_fields", "pick", "resolve", "source", "srcset"]
+__all__ = ["Candidate", "best", "file_fields", "pick", "promised", "resolve", "source", "srcset"]
 
 _SRCSETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _LAZY = ("data-src", "data-original", "data-lazy-src")
@@ -53,6 +53,14 @@ def file_fields(found: Any) -> dict[str, Any]:
     if isinstance(found, Element):
         return {**found.attributes, "text": found.text}
     return dict(found) if isinstance(found, Mapping) else {}
+
+
+_PROMISES = {"img": "image/*", "picture": "image/*", "image": "image/*", "audio": "audio/*", "video": "video/*"}
+
+
+def promised(found: Any) -> str | None:
+    """The media type that a page promises of the file behind a match: of an `img` an image; None for most."""
+    return _PROMISES.get(found.name) if isinstance(found, Element) else None
 
 
 def _attribute(element: Element) -> str | None:

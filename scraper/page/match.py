@@ -24,6 +24,8 @@ class Sheet:
         rules: all rules of the job.
         settings: how files are named.
         records_name: the records file below dest; no file may be called so.
+        is_row: whether it is no page but a row of a list: what it leads to is named by the user, not found,
+            and without `each` it is an item itself.
     """
 
     page: Page
@@ -34,6 +36,12 @@ class Sheet:
     rules: Mapping[str, Rule]
     settings: FileSettings
     records_name: str
+    is_row: bool = False
+
+    @property
+    def gives_items(self) -> bool:
+        """Whether its matches are items."""
+        return bool(self.rule.item) or (self.is_row and self.rule.each is None)
 
     @property
     def place(self) -> Place:
@@ -56,7 +64,8 @@ class Sheet:
 
     def failure(self, where: str, message: str, name: str = "shape") -> Failure:
         """What went wrong at a place of the rule, for people."""
-        return Failure(self.page.url, name, f"rules.{self.rule_name}.{where}: {message}")
+        about = f"row {self.page.request.row_index}: " if self.is_row else f"rules.{self.rule_name}."
+        return Failure(self.page.url, name, f"{about}{where}: {message}")
 
 
 def sheet_names(page: Page, rule_name: str, names: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,19 +19,19 @@ from typing import Any
 from scraper import urls
 from scraper.errors import ShapeError
 from scraper.files.naming import RECORDS
-from scraper.job.model import FileSettings, NextOffset, NextPage, Rule
+from scraper.job.model import FileSettings, FileSpec, NextOffset, NextPage, Rule
 from scraper.job.parts import LongSelector
 from scraper.job.template import Fields, TemplateError
 from scraper.model import Download, Failure, Item, Page, Place, Reading, Request
 from scraper.page import paginate
-from scraper.page.document import open_page
+from scraper.page.document import Document, open_page
 from scraper.page.downloads import Shelf, downloads
 from scraper.page.follow import follow
 from scraper.page.match import Match, Sheet, sheet_names
 from scraper.page.nodes import is_empty
 from scraper.page.paginate import first_request, page_digest
 
-__all__ = ["first_request", "page_digest", "read"]
+__all__ = ["first_request", "page_digest", "read", "read_row", "row_rule"]
 
 _LONGEST_KEY = 200
 """Characters; a longer key (the default one of a long item) is kept as its SHA-256."""
@@ -93,11 +93,48 @@ def read(
         return Reading()
     document = open_page(page, rule.read, rule.parser)
     sheet = Sheet(page, document, rule_name, rule, sheet_names(page, rule_name, names), rules, files, records_name)
+    nodes, found = _gathered(sheet)
+    _turn(sheet, found, is_empty=not nodes if rule.each is not None else found.is_empty)
+    return found.reading()
+
+
+def row_rule(rule: Rule | None) -> Rule:
+    """The rule by which rows are read as JSON (JOBS.md, Start); without `files` it gives the row's URL."""
+    given = rule or Rule()
+    files = FileSpec() if given.files is None else given.files
+    return given.model_copy(update={"read": "json", "next": None, "expect": None, "files": files})
+
+
+def read_row(
+    request: Request,
+    rule: Rule,
+    names: Mapping[str, Any],
+    files: FileSettings,
+    rules: Mapping[str, Rule],
+    *,
+    records_name: str = RECORDS,
+) -> Reading:
+    """What a rule finds in a row of a list: `request` holds it and its URL, and is never sent.
+
+    Args:
+        rule: as `row_rule` gives it; where it has neither `item` nor `each`, the row is the item.
+
+    Raises:
+        ShapeError: no such path for `each`.
+    """
+    page = Page(request, request.url, 0, {}, b"")
+    document, rule_name = Document(request.row or {}, page.url), request.rule or ""
+    known = sheet_names(page, rule_name, names)
+    sheet = Sheet(page, document, rule_name, rule, known, rules, files, records_name, is_row=True)
+    return _gathered(sheet)[1].reading()
+
+
+def _gathered(sheet: Sheet) -> tuple[list[Any], _Gathered]:
+    """The matches, and what was found in them."""
     nodes, found = _nodes(sheet), _Gathered()
     for position, node in enumerate(nodes):
         _read_match(sheet, node, (*sheet.place, position), found)
-    _turn(sheet, found, is_empty=not nodes if rule.each is not None else found.is_empty)
-    return found.reading()
+    return nodes, found
 
 
 def _is_counted(rule: Rule) -> bool:
@@ -145,7 +182,7 @@ def _read_match(sheet: Sheet, node: Any, place: Place, found: _Gathered) -> None
     fields, failure = _fields(sheet, node)
     match = Match(sheet, node, place, fields)
     key = None
-    if sheet.rule.item:
+    if sheet.gives_items:
         found.has_fields = found.has_fields or not all(map(is_empty, fields.values()))
         key, failure = (None, failure) if failure else _key(sheet, fields)
     if failure is not None:
@@ -181,6 +218,8 @@ def _add_links(match: Match, found: _Gathered) -> None:
 
 def _fields(sheet: Sheet, node: Any) -> tuple[dict[str, Any], Failure | None]:
     """The fields of an item in the job's order, and the first thing that is wrong with them."""
+    if sheet.is_row and not sheet.rule.item:
+        return dict(sheet.page.request.row or {}), None
     fields: dict[str, Any] = {}
     failure: Failure | None = None
     for name, selector in sheet.rule.item.items():
@@ -212,7 +251,9 @@ def _key(sheet: Sheet, fields: Mapping[str, Any]) -> tuple[str | None, Failure |
             named = " and ".join(rule.key)
             return None, sheet.failure("key", f"{named} found nothing on {sheet.page.url}")
         return _key_text(values[0] if len(values) == 1 else values), None
-    return (sheet.page.request.identity if rule.each is None else _key_text(fields)), None
+    if rule.each is not None:
+        return _key_text(fields), None
+    return (_key_text(sheet.page.url) if sheet.is_row else sheet.page.request.identity), None
 
 
 def _key_text(value: Any) -> str:

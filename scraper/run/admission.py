@@ -55,16 +55,25 @@ class Asker(Protocol):
         ...
 
 
+ASKING = "asking"
+"""The kind of work under which a file waits for a robots.txt."""
+
+
 class Admission:
     """Lets work of one kind in.
 
     Args:
         kind: of the scheduler's work.
+
+    Attributes:
+        asks: whether a robots.txt is fetched here; if not, the work is put under ASKING, whose workers do so, and
+            names are not resolved: the transport judges the address that it connects to.
     """
 
     def __init__(self, kit: Kit, kind: str) -> None:
         self._kit = kit
         self._kind = kind
+        self.asks = True
 
     @cached_property
     def _named(self) -> frozenset[str]:
@@ -83,6 +92,9 @@ class Admission:
             return
         url = work.hop.url
         allowed = self._kit.robots.verdict(url)
+        if allowed is None and not self.asks:
+            self._kit.scheduler.put(ASKING, work.host, work)
+            raise PutBackError
         if allowed is None:
             self._learn_robots(work)
         if allowed is False:
@@ -93,7 +105,7 @@ class Admission:
         url = work.hop.url
         if not work.found and urls.host_of(url) in self._named:
             return
-        if wire.leads_inside(url, resolve=not self._kit.courier.outgoing.is_proxied(url)):
+        if wire.leads_inside(url, resolve=self.asks and not self._kit.courier.outgoing.is_proxied(url)):
             shown = secrets.display(url)
             raise errors.SkippedError(shown, "private", "a public page links this private address")
         if not work.hop.guarded:
@@ -127,6 +139,8 @@ class Admission:
 
     def _learn(self, work: Asker, found: str | bool) -> None:
         self._kit.robots.learn(work.hop.url, found)
+        if delay := self._kit.robots.delay(work.hop.url):
+            self._kit.scheduler.slow(urls.host_key(work.hop.url), delay)
         work.asking = None
 
     def _missed(self, work: Asker, asking: Asking, error: errors.RequestError) -> float:

@@ -27,6 +27,8 @@ from scraper.net.courier import Courier, wall_clock
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.outgoing import USER_AGENT, Outgoing
 from scraper.net.robots import Robots
+from scraper.net.transport import Transport
+from scraper.run import sources
 from scraper.run.control import Logins, Window
 from scraper.run.events import Events
 from scraper.run.unbuilt import unbuilt
@@ -46,7 +48,7 @@ class Options:
         limit: items, or files where there are no items.
         fresh: begin anew even where a run is open.
         dry: read pages, name files, write nothing.
-        lists: whether lists of files may be read; only `get` does so yet.
+        bare: whether it is a `get`: rows are files alone, without items and records.
     """
 
     dest: Path | None = None
@@ -54,7 +56,7 @@ class Options:
     limit: int | None = None
     fresh: bool = False
     dry: bool = False
-    lists: bool = False
+    bare: bool = False
     now: Callable[[], datetime] = wall_clock
 
 
@@ -97,8 +99,10 @@ class Kit:
 
     @property
     def has_items(self) -> bool:
-        """Whether any rule of the job gives items."""
-        return any(rule.item for rule in self.job.rules.values())
+        """Whether any rule of the job gives items, or rows are items."""
+        entries = map(self.job.entry, range(len(self.job.start)))
+        rows = not self.options.bare and any(entry.as_ == "files" for entry in entries)
+        return rows or any(rule.item for rule in self.job.rules.values())
 
 
 def dest_of(loaded: Loaded, job: Job, options: Options) -> Path:
@@ -108,14 +112,16 @@ def dest_of(loaded: Loaded, job: Job, options: Options) -> Path:
     return loaded.folder_of(("dest",)) / job.dest if job.dest is not None else Path("output") / job.name
 
 
-def settle(loaded: Loaded, *, lists: bool = False) -> tuple[Job, dict[str, str]]:
+def settle(loaded: Loaded) -> tuple[Job, dict[str, str]]:
     """The job with its settings rendered, and its secrets; refuses what is not built.
 
     Raises:
-        JobError: a secret that is not set, a file that cannot be read, a key whose work is not built yet.
+        JobError: a secret that is not set, a file or list that cannot be read, a key whose work is not built yet.
     """
-    wrong = [(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job, lists=lists)]
-    if wrong := [*wrong, *_unreadable(loaded.job.http, loaded.folder)]:
+    wrong = [(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job)]
+    wrong += _unreadable(loaded.job.http, loaded.folder)
+    wrong += sources.mistakes(loaded.job, loaded.folder, loaded.variables)
+    if wrong:
         raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
     if not loaded.has_secrets:
         return loaded.job, {}
@@ -195,6 +201,21 @@ def outgoing_for(job: Job, folder: Path, names: Mapping[str, Any], state: State,
         return state.saved[rest] if kind == "saved" else known[name]
 
     return Outgoing(job.http, lookup, home_origins(job, names), folder)
+
+
+def transport_for(job: Job, courier: Courier) -> Transport:
+    """How files are fetched: by libcurl, unless the job says otherwise or it is missing."""
+    jobs = job.files.jobs
+    if job.files.transport != "requests":
+        try:
+            from scraper.net.curl import CurlTransport
+
+            return CurlTransport(courier.outgoing, jobs, clock=courier.clock)
+        except ImportError as error:
+            log.warning("pycurl cannot be loaded (%s): files are fetched through requests, several times slower", error)
+    from scraper.net.session.threads import RequestsTransport
+
+    return RequestsTransport(courier.outgoing, courier.session, jobs, clock=courier.clock)
 
 
 def gate_for(job: Job) -> LocalGate:

@@ -15,7 +15,7 @@ from scraper.model import Page, Reading, Request
 from scraper.net.redirect import Hop
 from scraper.page import reader
 from scraper.page.document import check_expect, open_page
-from scraper.run.work import Work, Worker
+from scraper.run.work import Looper, Work
 from scraper.state.ledger import PageTask
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ log = logging.getLogger("scraper")
 _GOOD = frozenset(range(200, 300)) - {206}
 
 
-class PageWorker(Worker[PageTask]):
+class PageWorker(Looper[PageTask]):
     """Fetches and reads pages."""
 
     kind = "page"

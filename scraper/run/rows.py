@@ -1,126 +1,248 @@
 """Start entries queued: a request at once, a list a batch of rows at a time.
 
+    lists.source -> rows -> what each gives -> one transaction: all of it, and the position behind the batch
+
+A killed run continues behind the position, which counts rows over all files of the entry.
+Rows are what the user wrote down: what they lead to is named, not found in a page. A row
+that cannot be read or gives no URL is a failure that the run tells, and the next one goes on.
+
 What only jobs need (templates, page readers) is imported where it is used: a plain
-`scraper get` starts without them.
+`scraper get` starts without them, and `Plain` is all that its rows go through.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 
 from scraper import secrets, urls
 from scraper.files import naming
-from scraper.job.fields import Fields, PathText
-from scraper.job.model import Job
-from scraper.model import Download, Outcome
+from scraper.job.loaded import Loaded
+from scraper.lists import files as listed
+from scraper.lists import plain, source
+from scraper.model import Download, Failure, Outcome, Place, Reading, Request
 from scraper.run.kit import Kit
+from scraper.run.sources import paths_of
 
 ROWS = 500
 """Rows of a list that are queued in one transaction."""
 PLAIN = "{{ filename }}"
 """The path template that needs no rendering."""
+_SHOWN = 2000
+"""Characters of a line that is told as a URL that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A row that gives nothing: what stands where its URL should, the class of the failure, and why."""
+
+    place: Place
+    url: str
+    name: str
+    why: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What some rows give."""
+
+    downloads: list[Download] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+
+Add = Callable[[Batch, int, listed.Row], None]
+"""Adds to a batch what a row of this number gives."""
 
 
 def queue_entries(kit: Kit) -> Iterator[None]:
     """Queues what the start entries give, each once a run; stops after each batch, so that work goes on meanwhile."""
     for at in range(len(kit.job.start)):
         done, whole = kit.ledger.rows_done(at)
-        entry = kit.job.entry(at)
         if whole:
             continue
-        if entry.list_ is not None:
-            yield from _queue_list(kit, at, kit.folder / entry.list_, done)
+        if kit.job.entry(at).list_ is not None:
+            yield from _queue_list(kit, at, done)
         else:
-            _queue_request(kit, at)
+            _queue_entry(kit, at)
             yield
 
 
-def _queue_request(kit: Kit, at: int) -> None:
-    from scraper.run.start import request_of
+def _queue_entry(kit: Kit, at: int) -> None:
+    """An entry that is its own only row."""
+    from scraper.run import start
 
+    batch = Batch()
+    if kit.job.entry(at).as_ == "files":
+        if (reading := start.reading_of(kit, at)) is not None:
+            batch.readings.append(reading)
+    elif (request := start.request_of(kit, at)) is not None:
+        batch.requests.append(request)
     with kit.ledger.db.transaction():
-        request = request_of(kit, at)
-        if request is not None:
-            kit.ledger.add_requests([request])
+        _keep(kit, at, batch)
         kit.ledger.note_rows(at, 1, whole=True)
 
 
-def _queue_list(kit: Kit, at: int, path: Path, done: int) -> Iterator[None]:
-    """One transaction a batch: its files, and the position behind it."""
-    limit = kit.options.limit
-    position = done
-    for position, batch in _batches(path, done):
+def _queue_list(kit: Kit, at: int, done: int) -> Iterator[None]:
+    """One transaction a batch: what its rows give, and the position behind it."""
+    add = _adder(kit, at)
+    paths = paths_of(kit.job.entry(at), kit.folder, kit.loaded.variables)
+    rows = enumerate(source.rows(paths, done), done + 1)
+    while taken := list(islice(rows, _room(kit, at))):
+        batch = Batch()
+        for number, row in taken:
+            add(batch, number, row)
+        done = taken[-1][0]
         with kit.ledger.db.transaction():
-            room = len(batch) if limit is None else max(0, limit - kit.ledger.files_met())
-            for number, line in batch[:room]:
-                _queue_line(kit, at, number, line)
-            kit.ledger.note_rows(at, position, whole=False)
+            _keep(kit, at, batch)
+            kit.ledger.note_rows(at, done, whole=False)
+        _tell(kit, at, batch)
         yield
-    kit.ledger.note_rows(at, position, whole=True)
+    kit.ledger.note_rows(at, done, whole=True)
 
 
-def _batches(path: Path, done: int) -> Iterator[tuple[int, list[tuple[int, str]]]]:
-    """The lines of a list in batches, each with the position behind it; `done` lines are passed over.
+def _room(kit: Kit, at: int) -> int:
+    """How many rows may be queued at once: with `--limit` no more than may still be met."""
+    limit = kit.options.limit
+    if limit is None:
+        return ROWS
+    left = limit - (kit.ledger.items_met() if kit.has_items else kit.ledger.files_met())
+    is_exact = kit.job.entry(at).as_ == "files"  # pages may give nothing, so more than one batch may be needed
+    return min(ROWS, max(0, left)) if is_exact or left <= 0 else ROWS
 
-    Blank lines and lines that begin with # are no rows. Rows count from 1.
+
+def _keep(kit: Kit, at: int, batch: Batch) -> None:
+    """Part of a transaction."""
+    ledger = kit.ledger
+    ledger.add_downloads(batch.downloads)
+    ledger.add_requests(batch.requests)
+    for reading in batch.readings:
+        ledger.commit_row(reading)
+    for failed in batch.failed:
+        if kit.job.entry(at).as_ == "files":
+            ledger.add_failed(failed.url, f"failed:{failed.name}", failed.why, failed.place)
+        else:
+            ledger.add_failure(Failure(failed.url, failed.name, failed.why))
+
+
+def _tell(kit: Kit, at: int, batch: Batch) -> None:
+    for failed in batch.failed:
+        ending = f"failed:{failed.name}"
+        if kit.job.entry(at).as_ == "files":
+            kit.events.file_ended(Outcome(ending, url=failed.url, why=failed.why))
+        else:
+            kit.events.page_ended(failed.url, ending, failed.why)
+
+
+# -- what a row gives --------------------------------------------------------------------------------------
+
+
+def _adder(kit: Kit, at: int) -> Add:
+    entry = kit.job.entry(at)
+    if kit.options.bare and entry.column is not None and kit.job.files.path == PLAIN:
+        return Plain(at, entry.column, kit.records_path).add
+    return Read(kit, at).add
+
+
+def _broken(batch: Batch, at: int, number: int, row: listed.Broken) -> None:
+    batch.failed.append(Failed((at, number), f"row {number}", "protocol", f"row {number}: {row.why}"))
+
+
+class Plain:
+    """Rows of a `get` whose files are called as their URLs: a file each, and nothing to be rendered.
+
+    Args:
+        at: number of the start entry.
+        column: where the URL stands.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        lines = (line.strip() for line in file)
-        rows = islice(enumerate((line for line in lines if line and not line.startswith("#")), 1), done, None)
-        while batch := list(islice(rows, ROWS)):
-            yield batch[-1][0], batch
+
+    def __init__(self, at: int, column: str, records_name: str) -> None:
+        self._at = at
+        self._column = column
+        self._records_name = records_name
+        self._name_of = plain.namer(records_name)
+        self._template = naming.digest_of(PLAIN)
+
+    def add(self, batch: Batch, number: int, row: listed.Row) -> None:
+        """The file of a row."""
+        if isinstance(row, listed.Broken):
+            _broken(batch, self._at, number, row)
+            return
+        text = row.get(self._column)
+        place = (self._at, number)
+        if isinstance(text, str) and (path := self._name_of(text)) is not None:
+            batch.downloads.append(Download(text, text, path, place=place, template=self._template, found=False))
+        else:
+            self._add_long(batch, place, "" if text is None else urls.text(text))
+
+    def _add_long(self, batch: Batch, place: Place, text: str) -> None:
+        """The long way; a line that is no URL is a failure."""
+        url = text if (is_canonical := plain.is_canonical(text)) else _fixed(text)
+        if url is None:
+            why = f"row {place[1]} is not an http or https URL" if text else f"row {place[1]}: {self._column} is empty"
+            batch.failed.append(Failed(place, text[:_SHOWN] or f"row {place[1]}", "protocol", why))
+            return
+        key = url if is_canonical else urls.canonical_of(url)
+        path = naming.safe_path(naming.url_name(url).filename, records_name=self._records_name)
+        batch.downloads.append(Download(url, key, path, place=place, template=self._template, found=False))
 
 
-def _queue_line(kit: Kit, at: int, number: int, line: str) -> None:
-    """The file of one line; a line that is no URL is a failure that the run tells."""
+def _fixed(text: str) -> str | None:
+    """The URL of a text, or None. U+FFFD is a character that could not be read; a mark is nobody's to write."""
     try:
-        url = urls.fixed(line)
+        url = urls.fixed(text)
     except ValueError:
-        url = line
-    if urls.is_http(url) and not secrets.names(url):  # nobody forges a mark to have our secret sent
-        kit.ledger.add_download(_file_of(kit, at, number, line, url))
-    else:
-        why = f"row {number} is not an http or https URL"
-        kit.ledger.add_failed(line, "failed:protocol", why, (at, number))
-        kit.events.file_ended(Outcome("failed:protocol", url=line, why=why))
+        return None
+    return url if "\ufffd" not in text and urls.is_http(url) and not secrets.names(url) else None
 
 
-def _file_of(kit: Kit, at: int, number: int, line: str, url: str) -> Download:
-    settings = kit.job.files
-    path = naming.url_name(url).filename if settings.path == PLAIN else _rendered(kit, at, number, line, url)
-    return Download(
-        url,
-        urls.canonical(url),
-        naming.safe_path(path, records_name=kit.job.records.path),
-        place=(at, number),
-        found=False,
-        template=naming.digest_of(settings.path),
-    )
+class Read:
+    """Rows of a job: each a page, or with `as: files` an item with its files.
+
+    Args:
+        at: number of the start entry.
+    """
+
+    def __init__(self, kit: Kit, at: int) -> None:
+        from scraper.run.start import RowError, Start
+
+        self._error = RowError
+        self._start = Start(kit, at)
+        self._at = at
+        self._bare = kit.options.bare
+
+    def add(self, batch: Batch, number: int, row: listed.Row) -> None:
+        """What a row gives."""
+        place = (self._at, number)
+        if isinstance(row, listed.Broken):
+            _broken(batch, self._at, number, row)
+            return
+        try:
+            if self._start.is_files:
+                self._add_reading(batch, place, self._start.reading(number, row, place))
+            elif (request := self._start.request(number, row, place)) is not None:
+                batch.requests.append(request)
+        except self._error as error:
+            url = error.url[:_SHOWN] or f"row {number}"
+            batch.failed.append(Failed(place, url, error.name, f"row {number}: {error}"))
+
+    def _add_reading(self, batch: Batch, place: Place, reading: Reading | None) -> None:
+        if reading is None:
+            return
+        if not self._bare:
+            batch.readings.append(reading)
+            return
+        batch.downloads += [replace(each, item_key=None) for each in reading.downloads]
+        batch.failed += [Failed(place, each.url, each.name, each.message) for each in reading.failures]
 
 
-def _rendered(kit: Kit, at: int, number: int, line: str, url: str) -> str:
-    """The path as the job's template gives it."""
-    from scraper.job.template import render_path
-
-    parts, row, nothing = naming.url_name(url), {"line": line}, Fields(None, lenient=True)
-    names = {
-        **kit.names, "row": Fields(row, lenient=True), "row_index": number, "index": 1, "url": url,
-        "rule": kit.job.entry(at).rule or kit.job.name, "host": parts.host, "filename": parts.filename,
-        "dir": PathText(parts.dir), "stem": parts.stem, "ext": parts.ext, "item": Fields(row),
-        "file": nothing, "parent": nothing,
-    }  # fmt: skip
-    return render_path(kit.job.files.path, names)
-
-
-def list_digests(job: Job, folder: Path) -> dict[str, str]:
-    """By what the lists of a job are the same lists."""
-    paths = [entry.list_ for entry in map(job.entry, range(len(job.start))) if entry.list_ is not None]
-    return {path: _digest(folder / path) for path in paths}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def list_digests(loaded: Loaded) -> dict[str, str]:
+    """By what the lists of a job are the same lists: what `list:` says -> the digest of its files."""
+    entries = map(loaded.job.entry, range(len(loaded.job.start)))
+    return {
+        entry.list_: listed.digest(paths_of(entry, loaded.folder, loaded.variables))
+        for entry in entries
+        if entry.list_ is not None
+    }

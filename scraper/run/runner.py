@@ -32,21 +32,24 @@ from scraper.net.hosts import Scheduler
 from scraper.records import jsonl
 from scraper.run import kit as kits
 from scraper.run import rows
+from scraper.run.admission import ASKING
 from scraper.run.control import WINDOW, Control
 from scraper.run.events import Events
-from scraper.run.files import FileWorker
+from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
-from scraper.run.work import Work, Worker, file_work, page_work, put_back
+from scraper.run.work import Looper, Work, file_work, page_work, put_back
 from scraper.state import runs
 from scraper.state.bodies import Bodies
 from scraper.state.db import Database
 from scraper.state.ledger import Ledger
 from scraper.state.lock import hold
-from scraper.state.recovery import recover, settle_names
+from scraper.state.recovery import boot_id, recover, remove_dropped, settle_names
 
 log = logging.getLogger("scraper")
 PAGE_THREADS = 8
+ASKERS = 4
+"""Threads that fetch the robots.txt files that links to files need."""
 TICK = 0.2
 DONE = object()
 STATE = ".scraper"
@@ -62,7 +65,7 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
         BusyError: another run holds the output folder.
         LedgerError: the ledger cannot be used.
     """
-    job, known = kits.settle(loaded, lists=options.lists)
+    job, known = kits.settle(loaded)
     dest = kits.dest_of(loaded, job, options)
     with hold(dest, dry=options.dry) as scratch:
         state = scratch / STATE if options.dry else options.state or dest / STATE
@@ -91,22 +94,28 @@ class Runner:
             opened.callback(self._db.close)
             self._disk = OutputFolder(dest, create=not options.dry)
             opened.callback(self._disk.close)
-            ledger = Ledger(self._db, self._disk.look, job.files.existing, _templates(job))
-            recover(ledger, self._disk)
+            ledger = Ledger(
+                self._db, self._disk.look, job.files.existing, _templates(job), look_many=self._disk.look_many,
+                wake=self._control.changed.set,
+            )  # fmt: skip
+            if not options.dry:  # another run may be under way, and its parts are its own
+                recover(ledger, self._disk, boot_id())
             self.kit = self._kit(job, known, ledger)
             opened.pop_all()  # from here on `run` closes them
 
     def _kit(self, job: Any, known: dict[str, str], ledger: Ledger) -> Kit:
         loaded, options = self._loaded, self._options
-        print_ = kits.fingerprint(loaded, options.limit, rows.list_digests(job, loaded.folder))
+        print_ = kits.fingerprint(loaded, options.limit, rows.list_digests(loaded))
         run_ = runs.open_run(self._db, job.name, print_, now=options.now(), limit=options.limit, fresh=options.fresh)
+        if not options.dry:
+            remove_dropped(ledger, self._disk)
         ledger.begin(run_.id)
         state = State()
         names = base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
         outgoing = kits.outgoing_for(job, loaded.folder, names, state, known)
         courier = Courier(outgoing, known, connections=job.files.jobs + 16, now=options.now)
-        engine = Engine(courier, self._disk, ledger, job.files.existing, job.records.path)
-        scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login"))
+        engine = Engine(courier, self._disk, ledger, job.files, job.records.path, boot_id(), self._control.fail)
+        scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login", ASKING))
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
         bodies.clear_others()
@@ -163,6 +172,7 @@ class Runner:
         finally:
             self.kit.scheduler.close()
             self._join(threads)
+            self.kit.engine.follower.close()
 
     def _turn(self, seeded: bool) -> None:
         """One turn of the main thread: fill the windows, show, wait for a change if there is nothing to queue."""
@@ -206,17 +216,21 @@ class Runner:
             put_back(self.kit, "page", work)
 
     def _threads(self) -> list[threading.Thread]:
-        files = 0 if self._options.dry else self.kit.job.files.jobs
-        workers: list[Worker[Any]] = [FileWorker(self.kit, self._control) for _ in range(files)]
+        """Those that fetch pages, and those of the transport that fetches files."""
+        loops: list[Looper[Any]] = []
         if self.kit.job.rules:
             from scraper.run.pages import PageWorker
 
             pages = 1 if self._options.limit is not None else PAGE_THREADS
-            workers += [PageWorker(self.kit, self._control) for _ in range(pages)]
-        return [
-            threading.Thread(target=worker.loop, name=f"{worker.kind}-{at}", daemon=True)
-            for at, worker in enumerate(workers)
+            loops += [PageWorker(self.kit, self._control) for _ in range(pages)]
+            loops += [AskWorker(self.kit, self._control) for _ in range(ASKERS)]
+        threads = [
+            threading.Thread(target=each.loop, name=f"{each.kind}-{at}", daemon=True) for at, each in enumerate(loops)
         ]
+        if self._options.dry:
+            return threads
+        transport = kits.transport_for(self.kit.job, self.kit.courier)
+        return [*threads, *transport.threads(FileSource(self.kit, self._control))]
 
     def _join(self, threads: list[threading.Thread]) -> None:
         """Waits for what is in flight; a second signal ends the process, and SIGTERM does not wait for ever."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scraper.job.model import FollowForm, Job, NextCursor, NextForm, NextLink, NextOffset, Rule
-from scraper.job.parts import StartEntry, is_template
+from scraper.job.parts import StartEntry
 
 Where = tuple[str | int, ...]
 
 
-def unbuilt(job: Job, *, lists: bool = False) -> Iterator[tuple[Where, str]]:
-    """The place and the name of each thing the job asks for that this version cannot do; `lists`: `get` reads one."""
+def unbuilt(job: Job) -> Iterator[tuple[Where, str]]:
+    """The place and the name of each thing the job asks for that this version cannot do."""
     if job.polite.rate is not None:
         yield ("polite", "rate"), "polite.rate"
     if isinstance(job.http.proxies, tuple):
@@ -23,7 +23,7 @@ def unbuilt(job: Job, *, lists: bool = False) -> Iterator[tuple[Where, str]]:
     for at, step in enumerate(job.login):
         if step.form is not None:
             yield ("login", at, "form"), "login by `form:`"
-    for at in range(0 if lists else len(job.start)):
+    for at in range(len(job.start)):
         yield from _start(("start", at), job.entry(at))
     for name, rule in job.rules.items():
         yield from _rule(("rules", name), rule)
@@ -31,13 +31,9 @@ def unbuilt(job: Job, *, lists: bool = False) -> Iterator[tuple[Where, str]]:
 
 
 def _start(where: Where, entry: StartEntry) -> Iterator[tuple[Where, str]]:
-    for source in ("list", "for", "sitemap", "feed"):
+    for source in ("for", "sitemap", "feed"):
         if entry.source(source) is not None:
             yield (*where, source), f"`{source}:` as a source"
-    if entry.when is not None and not is_template(entry.when):
-        yield (*where, "when"), "`when` by a selector in start"
-    if entry.as_ is not None:
-        yield (*where, "as"), "`as: files`"
 
 
 def _rule(where: Where, rule: Rule) -> Iterator[tuple[Where, str]]:
@@ -51,20 +47,12 @@ def _rule(where: Where, rule: Rule) -> Iterator[tuple[Where, str]]:
     for kind, name in _NEXT:
         if isinstance(rule.next, kind):
             yield (*where, "next", name), f"`next` by `{name}:`"
-    for at, spec in enumerate(rule.file_specs):
-        if spec.accept is not None:
-            yield (*where, "files", at, "accept"), "`accept` of files"
 
 
 _NEXT = ((NextOffset, "offset"), (NextCursor, "cursor"), (NextLink, "link"), (NextForm, "form"))
 
 
 def _settings(job: Job) -> Iterator[tuple[Where, str]]:
-    for name in ("accept", "segments"):
-        if name in job.files.model_fields_set:
-            yield ("files", name), f"files.{name}"
-    if job.files.transport == "curl":
-        yield ("files", "transport"), "files.transport: curl"
     if job.records.path.endswith(".csv"):
         yield ("records",), "records as .csv"
     if job.expect.model_fields_set:

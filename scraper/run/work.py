@@ -1,8 +1,7 @@
 """One piece of work on its way: taken, tried, put back, ended. What pages and files have in common.
 
-A worker takes what its host allows, makes one exchange, and puts back what is not
-finished: a redirect to its new host, a failure that may be tried again to wait there.
-It never sleeps.
+An attempt is one exchange. What is not finished after it is put back: a redirect to its
+new host, a failure that may be tried again to wait there. Nobody sleeps on a host.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from scraper import errors, secrets, urls
 from scraper.download import engine
 from scraper.fetch import first_hop
 from scraper.net import retry
+from scraper.net.hosts import Told, Verdict
 from scraper.net.redirect import Hop
 from scraper.run.admission import Admission, Asking, PutBackError
 from scraper.run.control import Control
@@ -74,7 +74,7 @@ def put_back(kit: Kit, kind: str, work: Work[Any], seconds: float = 0.0) -> None
 
 
 class Worker(Generic[T]):
-    """A loop over one kind of work; subclasses say what an attempt is and how it ends."""
+    """What every kind of work shares: how an attempt goes on; subclasses say how the work ends."""
 
     kind = ""
 
@@ -82,22 +82,6 @@ class Worker(Generic[T]):
         self.kit = kit
         self.control = control
         self._admission = Admission(kit, self.kind)
-
-    def loop(self) -> None:
-        """Works until the scheduler is closed. Whatever is no outcome stops the run."""
-        try:
-            while (taken := self.kit.scheduler.take(self.kind)) is not None:
-                host, work = taken
-                try:
-                    self._serve(work)
-                finally:
-                    self.kit.scheduler.release(self.kind, host)
-        except BaseException as error:  # handed to the main thread, which raises it
-            self.control.fail(error)
-
-    def attempt(self, work: Work[T]) -> Any:
-        """One exchange; a Hop is put back, anything else ends the work."""
-        raise NotImplementedError
 
     def succeeded(self, work: Work[T], result: Any) -> None:
         """The work has its result."""
@@ -111,21 +95,34 @@ class Worker(Generic[T]):
         """Whether a failed attempt waits for something else than its host; who keeps it puts it back."""
         return False
 
-    def _serve(self, work: Work[T]) -> None:
-        clock = self.kit.courier.clock
-        work.began = work.began or clock()
+    def admit(self, host: str, work: Work[T]) -> bool:
+        """Whether the work is attempted now; if not, it went back to the scheduler or has ended."""
+        work.began = work.began or self.kit.courier.clock()
         work.again = False
         try:
+            if (verdict := self.kit.scheduler.given_up(host)) is not None:
+                raise _given_up(work, verdict)
             self._admission.admit(work)
-            result = self.attempt(work)
         except PutBackError:
-            return
+            return False
         except errors.RequestError as error:
-            self._failed(work, error)
-            return
+            self.failed(work, error)
+            return False
+        return True
+
+    def conclude(self, work: Work[T], result: Any) -> None:
+        """An attempt is over: a Hop or a failure that may be tried again is put back, anything else ends the work.
+
+        Raises:
+            Exception: what is no outcome.
+        """
         if isinstance(result, Hop):
             work.hop = result
             self.kit.scheduler.put(self.kind, work.host, work)
+        elif isinstance(result, errors.RequestError):
+            self.failed(work, result)
+        elif isinstance(result, BaseException):
+            raise result
         else:
             self.succeeded(work, result)
 
@@ -133,9 +130,10 @@ class Worker(Generic[T]):
         """How long the work has taken so far."""
         return self.kit.courier.clock() - work.began
 
-    def _failed(self, work: Work[T], error: errors.RequestError) -> None:
+    def failed(self, work: Work[T], error: errors.RequestError) -> None:
+        """An attempt failed."""
         error.message = secrets.display(self.kit.courier.conceal(error.message))
-        if isinstance(error, errors.SkippedError):
+        if isinstance(error, errors.SkippedError) or (error.final and not error.sent):
             self.ended(work, error)
             return
         if self.may_wait(work):
@@ -151,3 +149,62 @@ class Worker(Generic[T]):
         if decision.park:
             self.kit.scheduler.park(work.host, decision.seconds)
         put_back(self.kit, self.kind, work, decision.seconds)
+
+
+class Looper(Worker[T]):
+    """A worker with a thread of its own, which makes one exchange at a time."""
+
+    def loop(self) -> None:
+        """Works until the scheduler is closed. Whatever is no outcome stops the run."""
+        try:
+            while (taken := self.kit.scheduler.take(self.kind)) is not None:
+                host, work = taken
+                told: Told | None = None
+                try:
+                    told = self._serve(host, work)
+                finally:
+                    self.kit.scheduler.release(self.kind, host, told)
+        except BaseException as error:  # handed to the main thread, which raises it
+            self.control.fail(error)
+
+    def attempt(self, work: Work[T]) -> Any:
+        """One exchange; a Hop is put back, anything else ends the work."""
+        raise NotImplementedError
+
+    def _serve(self, host: str, work: Work[T]) -> Told | None:
+        if not self.admit(host, work):
+            return None
+        try:
+            result = self.attempt(work)
+        except PutBackError:
+            return None
+        except errors.RequestError as error:
+            result = error
+        told = told_of(result, None)
+        self.conclude(work, result)
+        return told
+
+
+def _given_up(work: Work[Any], verdict: Verdict) -> errors.RequestError:
+    """The failure of work whose host is not asked any more; trying again cannot help."""
+    cls = {"dns": errors.DnsError, "timeout": errors.TimeoutError}.get(verdict.why, errors.ConnectError)
+    return cls(work.hop.url, verdict.words, sent=False, final=True)
+
+
+_BUSY = (429, 503)
+
+
+def told_of(result: Any, seconds: float | None) -> Told | None:
+    """What an exchange tells of its host; None: nothing.
+
+    Args:
+        seconds: from asking to the head of the answer; None: it did not come, or nobody looked.
+    """
+    latency = seconds or 0.0
+    if not isinstance(result, errors.RequestError):
+        return Told("ok", latency)
+    if isinstance(result, errors.StatusError):
+        return Told("busy" if result.status in _BUSY else "ok", latency)
+    if seconds is None and isinstance(result, (errors.DnsError, errors.ConnectError, errors.TimeoutError)):
+        return Told("dead", 0.0, result.name)
+    return None if isinstance(result, (errors.SkippedError, errors.ProxyError)) else Told("failed", latency)

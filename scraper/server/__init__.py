@@ -3,27 +3,32 @@
     from scraper.server import Server, Site
 
 `http1`, `target`, `ranges`, `conditional`, `answers`, `multipart` decide and know no socket; `site`,
-`static`, `content` make answers; `connection` and `server` own the sockets; `fixture` is the site that the
-tests and the demo run against. Nothing but the standard library is imported.
+`static`, `content` make answers; `line`, `connection` and `server` own the sockets; `faults` is a
+layer over a site that does what servers do wrong; `fixture` is the site that the tests and the demo run
+against. Nothing but the standard library is imported.
 """
 
-from scraper.server.answers import FileSlice, Raw, Response
+from scraper.server.answers import FileSlice, Raw, Response, Scripted
 from scraper.server.connection import Deadlines, Seen
 from scraper.server.content import bytes_content, present
 from scraper.server.http1 import Limits
+from scraper.server.line import Line
 from scraper.server.refusal import BadRequest
 from scraper.server.request import Request
 from scraper.server.server import ServeError, Server
-from scraper.server.site import Site
+from scraper.server.site import Layer, Site
 
 __all__ = [
     "BadRequest",
     "Deadlines",
     "FileSlice",
+    "Layer",
     "Limits",
+    "Line",
     "Raw",
     "Request",
     "Response",
+    "Scripted",
     "Seen",
     "ServeError",
     "Server",

@@ -2,7 +2,8 @@
 
 A `Response` has one of three bodies: bytes, a slice of an open file, or a stream of pieces. `frame` decides
 how its end is told: by Content-Length, by chunks, or by closing (to HTTP/1.0). A `Raw` is what a fault test
-wants the client to see, byte for byte; nothing about it is checked.
+wants the client to see, byte for byte; nothing about it is checked. A `Scripted` talks over the connection
+itself: the faults of `faults/` that need more than bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
+from scraper.server.line import Line
 from scraper.server.refusal import BadRequest
 
 Pairs = tuple[tuple[str, str], ...]
@@ -68,7 +70,19 @@ class Raw:
         return (self.data,) if isinstance(self.data, bytes) else self.data
 
 
-Answer = Response | Raw
+@dataclass(frozen=True)
+class Scripted:
+    """An answer that `play` gives itself, over the connection beneath HTTP: when, how fast, how far.
+
+    The connection closes after it, unless `close` is false. `status` is only for the log.
+    """
+
+    play: Callable[[Line], None]
+    status: int = 0
+    close: bool = True
+
+
+Answer = Response | Raw | Scripted
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scraper.server.answers import Answer, FileSlice, Framing, Raw, Response, frame, refuse
+from scraper.server.answers import Answer, FileSlice, Framing, Raw, Response, Scripted, frame, refuse
 from scraper.server.conditional import write_date
 from scraper.server.http1 import NEED_DATA, Body, Head, Limits, Reader
+from scraper.server.line import Line
 from scraper.server.refusal import BadRequest
 from scraper.server.request import Memory, Request
 from scraper.server.site import Site
@@ -52,7 +53,8 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that was understood, for tests to read. `when` is monotonic seconds; `status` 0 for a Raw."""
+    """A request that was understood, for tests to read. `when` is monotonic seconds; `status` 0 where the answer
+    tells none."""
 
     method: str
     target: str
@@ -83,6 +85,7 @@ class Connection:
         self._peer = peer
         self._around = around
         self._reader = Reader(around.limits)
+        self._line = Line(sock, around.deadlines.send)
 
     def run(self) -> None:
         """Answer requests until the connection ends."""
@@ -90,7 +93,8 @@ class Connection:
             with self._sock:
                 self._sock.setblocking(False)
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._converse()
+                if self._around.site.welcomes(self._sock.getsockname()[:2]):
+                    self._converse()
         except OSError as fault:  # the peer is gone or does not read: nobody to tell, and no bug of ours
             _log.debug("%s:%d: connection lost: %r", *self._peer, fault)
         except Exception:
@@ -116,6 +120,9 @@ class Connection:
         self._note(request, answer, when)
         if isinstance(answer, Raw):
             return self._send_raw(answer)
+        if isinstance(answer, Scripted):
+            answer.play(self._line)
+            return self._line.is_open and not answer.close
         return self._send_response(answer, head.method, head.version, not head.keep_alive or self._stopping)
 
     @property
@@ -158,7 +165,7 @@ class Connection:
         told = not head.expects_continue
         while (event := self._reader.next_event()) is NEED_DATA:
             if not told:
-                self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
                 told = True
             if not self._receive(until):
                 raise self._cut_short()
@@ -178,14 +185,8 @@ class Connection:
             try:
                 return self._sock.recv(_SMALL)
             except BlockingIOError:
-                if not self._ready(select.POLLIN, until):
+                if not self._line.ready(select.POLLIN, until):
                     return None
-
-    def _ready(self, event: int, until: float) -> bool:
-        """Wait for the socket; false at the end of the time."""
-        poll = select.poll()
-        poll.register(self._sock, event)
-        return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))
 
     def _cut_short(self) -> BadRequest:
         if self._timed_out:
@@ -219,28 +220,28 @@ class Connection:
 
     def _send_body(self, response: Response, framing: Framing) -> bool:
         if not framing.sends_body:
-            self._send(framing.head)
+            self._line.send(framing.head)
             return True
         if response.file is not None:
             return self._send_file(framing.head, response.file)
         if response.stream is None:
-            self._send(framing.head + response.body)
+            self._line.send(framing.head + response.body)
             return True
-        self._send(framing.head)
+        self._line.send(framing.head)
         for piece in response.stream:
             if piece:
-                self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if framing.chunked else piece)
+                self._line.send(b"%x\r\n%b\r\n" % (len(piece), piece) if framing.chunked else piece)
         if framing.chunked:
-            self._send(b"0\r\n\r\n")
+            self._line.send(b"0\r\n\r\n")
         return True
 
     def _send_file(self, head: bytes, part: FileSlice) -> bool:
         """False where the file became shorter than its head says: then only closing tells the client."""
         if part.count <= _SMALL:
             data = os.pread(part.file.fileno(), part.count, part.offset)
-            self._send(head + data)
+            self._line.send(head + data)
             return len(data) == part.count
-        self._send(head)
+        self._line.send(head)
         self._sock.settimeout(self._around.deadlines.send)  # sendfile's own, between two bits of progress
         sent = self._sock.sendfile(part.file, part.offset, part.count)
         self._sock.setblocking(False)
@@ -248,23 +249,13 @@ class Connection:
 
     def _send_raw(self, raw: Raw) -> bool:
         for piece in raw.pieces():
-            self._send(piece)
+            self._line.send(piece)
         if raw.hook is not None:
             self._sock.setblocking(True)
             raw.hook(self._sock)
         if self._sock.fileno() >= 0:  # a hook may close it
             self._sock.setblocking(False)
         return not raw.close
-
-    def _send(self, data: bytes) -> None:
-        """All of it, however slowly it is read, as long as it is read."""
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self._sock.send(rest) :]
-            except BlockingIOError:
-                if not self._ready(select.POLLOUT, time.monotonic() + self._around.deadlines.send):
-                    raise TimeoutError("the peer does not read") from None
 
     def _linger(self) -> None:
         if self._sock.fileno() < 0:

@@ -19,15 +19,17 @@ import re
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scraper.server.answers import HTML, JSON, Answer, Raw, Response
+from scraper.server.answers import HTML, JSON, Answer, Raw, Response, Scripted
 from scraper.server.http1 import KNOWN_METHODS
 from scraper.server.refusal import BadRequest
 from scraper.server.request import Request
 from scraper.server.static import answer_file
 
+Answerer = Callable[[Request], Answer]
 Handler = Callable[..., Any]
 H = TypeVar("H", bound=Handler)
 
@@ -44,6 +46,18 @@ class _Route:
     handler: Handler
 
 
+class Layer:
+    """What stands between clients and a site. This one changes nothing."""
+
+    def welcomes(self, address: tuple[str, int]) -> bool:
+        """Whether a connection that came to this address and port of ours is served at all."""
+        return True
+
+    def answer(self, request: Request, inner: Answerer) -> Answer:
+        """The answer to a request; `inner` gives that of what lies beneath, and may raise BadRequest."""
+        return inner(request)
+
+
 class Site:
     """Routes and an optional folder `root`; a Server serves it, several may."""
 
@@ -51,12 +65,21 @@ class Site:
         self.root = None if root is None else Path(root)
         self._plain: dict[str, list[_Route]] = {}
         self._patterns: list[_Route] = []
+        self._layers: list[Layer] = []
+
+    def lay(self, layer: Layer) -> None:
+        """Put a layer over everything, earlier layers included."""
+        self._layers.append(layer)
+
+    def welcomes(self, address: tuple[str, int]) -> bool:
+        """Whether a connection to this address and port of ours is served; one layer that refuses is enough."""
+        return all(layer.welcomes(address) for layer in self._layers)
 
     def route(self, pattern: str, methods: Iterable[str] = ("GET",)) -> Callable[[H], H]:
         """Let the decorated function answer `pattern`.
 
-        It takes a Request and the parameters by name, and returns a Response, a Raw, a str (HTML), bytes, a
-        dict or list (JSON), or a tuple (status, headers, any of these as body). It may raise BadRequest.
+        It takes a Request and the parameters by name, and returns a Response, a Raw, a Scripted, a str (HTML),
+        bytes, a dict or list (JSON), or a tuple (status, headers, any of these as body). It may raise BadRequest.
         """
         allowed = frozenset(methods) | ({"HEAD"} if "GET" in methods else frozenset())
 
@@ -72,6 +95,12 @@ class Site:
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request; raises BadRequest where it is refused, and what a route raises."""
+        answer: Answerer = self._answer
+        for layer in self._layers:
+            answer = partial(layer.answer, inner=answer)
+        return answer(request)
+
+    def _answer(self, request: Request) -> Answer:
         if request.head.target.path == "*":
             return _options(KNOWN_METHODS - _NEVER)
         if request.method in _NEVER:
@@ -98,7 +127,7 @@ class Site:
 
 def make_answer(value: Any) -> Answer:
     """A route's return value as an answer; raises TypeError for one of another type."""
-    if isinstance(value, Response | Raw):
+    if isinstance(value, Response | Raw | Scripted):
         return value
     if isinstance(value, tuple):
         status, headers, body = value

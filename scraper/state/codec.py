@@ -3,30 +3,66 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields, replace
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from operator import attrgetter
+from struct import Struct
 from typing import Any
 
+from scraper import secrets
 from scraper.job.parts import Auth
 from scraper.model import Download, Place, Request, rank
 
 _DATE = "$date"
+_FIRST_64_BITS = Struct(">q").unpack_from
 
 
 def encode_place(place: Place) -> bytes:
     """Bytes whose order is the tuples' order: each number as its length and its big-endian digits."""
-    return b"".join(_number(number) for number in place)
+    return b"".join(map(_number, place))
 
 
 def encode_rank(place: Place) -> bytes:
     """Bytes whose order is that of `model.rank`: nearer to the start first, then record order."""
-    length, where = rank(place)
-    return _number(length) + encode_place(where)
+    return _rank_above(place[:-1]) + _number(place[-1]) if place else _number(0)
+
+
+@lru_cache(maxsize=256)
+def _rank_above(above: Place) -> bytes:
+    """The rank of what stands below `above`, without its last number: the same for all rows of a list."""
+    return b"".join(map(_number, (rank((*above, 0))[0], *above)))
+
+
+def decode_rank(data: bytes) -> Place:
+    """The place of which `encode_rank` made these bytes."""
+    numbers, at = [], 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        numbers.append(int.from_bytes(data[at + 1 : end], "big"))
+        at = end
+    return tuple(numbers[1:])
 
 
 def _number(number: int) -> bytes:
-    digits = number.to_bytes((number.bit_length() + 7) // 8 or 1, "big")
-    return bytes((len(digits),)) + digits
+    if number < 256:
+        return _SMALL[number]
+    size = (number.bit_length() + 7) // 8
+    return bytes((size,)) + number.to_bytes(size, "big")
+
+
+_SMALL = [bytes((1, number)) for number in range(256)]
+
+
+def key_mark(key: str) -> int:
+    """64 bits by which the names of a file's key are found; two keys may share them."""
+    return int(_FIRST_64_BITS(sha256(b"k" + key.encode("utf-8", "surrogatepass")).digest())[0])
+
+
+def fold_mark(fold: str) -> int:
+    """64 bits by which the name is found that a path takes, folded by `naming.fold`; two folds may share them."""
+    return int(_FIRST_64_BITS(sha256(b"" + fold.encode("utf-8", "surrogatepass")).digest())[0])
 
 
 def dump(value: Any) -> str:
@@ -54,16 +90,55 @@ def load_request(text: str) -> Request:
     return _request(load(text))
 
 
-def dump_download(download: Download) -> str:
-    """A Download as JSON."""
-    return dump(_as_dict(download))
+_COLUMNS = frozenset(
+    ("url", "key", "path", "place", "template", "found", "keyed", "via_public", "item_key", "found_on")
+)
+"""What the ledger says of a Download in columns of their own."""
+_REST = tuple(each for each in fields(Download) if each.name not in _COLUMNS)
+_rest = attrgetter(*(each.name for each in _REST))
+_PLAIN = tuple(each.default if each.default_factory is MISSING else each.default_factory() for each in _REST)
+_FOUND, _KEYED, _VIA_PUBLIC = 1, 2, 4
 
 
-def load_download(text: str) -> Download:
-    """What `dump_download` wrote."""
-    given = load(text)
-    given["place"] = tuple(given.get("place", (0,)))
-    return Download(**given)
+def flags_of(download: Download) -> int:
+    """What is true or false of a Download, as one number."""
+    return _FOUND * download.found | _KEYED * download.keyed | _VIA_PUBLIC * download.via_public
+
+
+def is_plain(download: Download) -> bool:
+    """Whether `dump_more` has nothing to say, and no column but `url` and `path` either."""
+    return download.item_key is None and download.found_on is None and _rest(download) == _PLAIN
+
+
+def shown(text: str) -> str:
+    """`secrets.display`, at once where no mark can be in the text."""
+    return text if text.isascii() else secrets.display(text)
+
+
+def dump_more(download: Download) -> str | None:
+    """What no column says of a Download, as JSON: what is not at its default, and texts that hold marks; or None."""
+    more: dict[str, Any] = {}
+    rest = _rest(download)
+    if rest != _PLAIN:
+        pairs = zip(_REST, rest, _PLAIN, strict=True)
+        more = {each.name: value for each, value, plain in pairs if value is not None and value != plain}
+    for name in ("url", "item_key", "found_on"):
+        text = getattr(download, name)
+        if text is not None and shown(text) != text:
+            more[name] = text
+    return dump(more) if more else None
+
+
+def load_download(
+    url: str, key: str, path: str, template: str, item_key: str | None, found_on: str | None, rank: bytes,
+    flags: int, more: str | None,
+) -> Download:  # fmt: skip
+    """A Download from its columns and what `dump_more` wrote."""
+    download = Download(
+        url, key, path, item_key, place=decode_rank(rank), keyed=bool(flags & _KEYED), template=template,
+        found=bool(flags & _FOUND), via_public=bool(flags & _VIA_PUBLIC), found_on=found_on,
+    )  # fmt: skip
+    return download if more is None else replace(download, **load(more))
 
 
 def _request(given: dict[str, Any]) -> Request:
@@ -75,7 +150,7 @@ def _request(given: dict[str, Any]) -> Request:
     return Request(**given)
 
 
-def _as_dict(value: Request | Download) -> dict[str, Any]:
+def _as_dict(value: Request) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for each in fields(value):
         inner = getattr(value, each.name)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scraper.errors import DiskError, LedgerError
-from scraper.state import schema
+from scraper.files import naming
+from scraper.state import codec, schema
 
 Row = sqlite3.Row
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
@@ -24,10 +25,29 @@ _HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 WAIT = 30.0
 """Seconds for whoever else writes to the file (a shell, a backup) to finish."""
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = OFF",
+    "cache_size = -16000",  # KiB
+    "wal_autocheckpoint = 4000",  # pages, 16 MB: a page that many batches touch is written back once for them all
+    "journal_size_limit = 67108864",  # the log shrinks again after a large transaction
+)
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "key_mark": codec.key_mark,
+    "path_mark": lambda path: codec.fold_mark(naming.fold(path)),
+    "fold_mark": codec.fold_mark,
+    "part_name": lambda path: path and naming.part_name(path),
+    "from_hex": lambda digits: digits and bytes.fromhex(digits),
+}
+"""What a migration asks for and SQL has not."""
 
 
 class Database:
     """The open file.
+
+    Attributes:
+        rollbacks: how often a transaction was undone: what is kept in memory beside the file may be stale then.
 
     Raises:
         LedgerError: the file is of a later version, damaged, no ledger, or held by another program.
@@ -38,6 +58,7 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._path = path
+        self.rollbacks = 0
         with _told(path):
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAIT)
             try:
@@ -63,7 +84,7 @@ class Database:
 
     def _prepare(self) -> None:
         self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = OFF", "cache_size = -16000"):
+        for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         self._migrate()
 
@@ -71,7 +92,10 @@ class Database:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > schema.VERSION:
             raise LedgerError(f"{self._path}: written by a later version of scraper (ledger {version})")
-        for number, step in enumerate(schema.MIGRATIONS[version:], version + 1):
+        for name, function in _FUNCTIONS.items():
+            self._connection.create_function(name, 1, function, deterministic=True)
+        steps = enumerate(schema.MIGRATIONS[version:], version + 1) if version else [(schema.VERSION, schema.NEW)]
+        for number, step in steps:
             self._connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
 
     @contextlib.contextmanager
@@ -94,6 +118,7 @@ class Database:
 
     def _roll_back(self) -> None:
         """After some errors (a full disk) SQLite has rolled back by itself, after a commit that failed it has not."""
+        self.rollbacks += 1
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -117,6 +142,13 @@ class Database:
         """All rows of a query."""
         with self._lock, _told(self._path):
             return self._connection.execute(sql, values).fetchall()
+
+    def tuples(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query as plain tuples: for many rows."""
+        with self._lock, _told(self._path):
+            cursor = self._connection.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """The first row of a query, or None."""

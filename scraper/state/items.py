@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from scraper import secrets
 from scraper.model import Download, Failure, Item, Reading
@@ -10,11 +11,15 @@ from scraper.state import codec
 from scraper.state.book import Book
 from scraper.state.db import Row
 
+RECORDS = 200
+"""Items whose files are looked at together."""
+
 
 class ItemBook(Book):
     """Items."""
 
-    def _put_item(self, item: Item, read_id: int, downloads: list[Download]) -> None:
+    def _put_item(self, item: Item, read_id: int | None, downloads: list[Download]) -> None:
+        """Keeps an item; `read_id` is the reading that gave it, None: a row of a list, which is read once."""
         rank, fields = codec.encode_rank(item.place), secrets.display(codec.dump_record(dict(item.fields)))
         key = secrets.display(item.key)
         known = self.db.row("SELECT * FROM items WHERE rule = ? AND key = ?", item.rule, key)
@@ -36,8 +41,9 @@ class ItemBook(Book):
             [(item.rule, key, at, secrets.display(each.key)) for at, each in enumerate(downloads)],
         )
 
-    def _wins(self, known: Row, rank: bytes, read_id: int) -> bool:
-        return bool(known["last_run"] != self.run or rank < known["rank"] or known["read"] == read_id)
+    def _wins(self, known: Row, rank: bytes, read_id: int | None) -> bool:
+        is_same = read_id is not None and known["read"] == read_id
+        return bool(is_same or known["last_run"] != self.run or rank < known["rank"])
 
     def _forget_items(self, read_id: int, reading: Reading) -> None:
         """Items that an earlier reading of the same page gave, and this one does not."""
@@ -70,14 +76,35 @@ class ItemBook(Book):
 
     def records(self, keep_gone: bool) -> Iterator[tuple[Row, list[str]]]:
         """Every known item in record order with the paths of its files that stand there."""
-        for row in self.db.stream(
+        rows = self.db.stream(
             "SELECT rule, key, fields, url FROM items WHERE ? OR gone_run IS NULL ORDER BY place, rule",
             keep_gone,
-        ):
-            paths = self.db.rows(
-                "SELECT n.path FROM item_files i JOIN file_keys k ON k.key = i.file_key"
-                " JOIN names n ON n.key = k.key AND n.template = k.template"
-                " WHERE i.rule = ? AND i.item_key = ? AND n.complete ORDER BY i.position",
-                row["rule"], row["key"],
-            )  # fmt: skip
-            yield row, [each["path"] for each in paths if self._is_file(each["path"])]
+        )
+        while batch := list(islice(rows, RECORDS)):
+            keys = [self._file_keys(row) for row in batch]
+            stand = self._standing({key for of_item in keys for key in of_item})
+            yield from (
+                (row, [stand[key] for key in of_item if key in stand]) for row, of_item in zip(batch, keys, strict=True)
+            )
+
+    def _file_keys(self, item: Row) -> list[str]:
+        rows = self.db.tuples(
+            "SELECT file_key FROM item_files WHERE rule = ? AND item_key = ? ORDER BY position",
+            item["rule"], item["key"],
+        )  # fmt: skip
+        return [key for (key,) in rows]
+
+    def _standing(self, keys: set[str]) -> dict[str, str]:
+        """Of the files with these keys those that stand on the disk: where."""
+        marks = [codec.key_mark(key) for key in keys]
+        named = self.db.tuples(
+            "SELECT n.key, n.path FROM json_each(?) j CROSS JOIN names n ON n.id = j.value"
+            " WHERE n.newest AND n.complete",
+            repr([name for _, name in self._marks.find(marks)]),
+        )
+        looked = self._look_many([path for _, path in named])
+        return {
+            key: path
+            for (key, path), stood in zip(named, looked, strict=True)
+            if stood is not None and not stood.is_folder and key in keys
+        }

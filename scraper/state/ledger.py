@@ -5,8 +5,8 @@ It is the truth of a run; memory holds only a window of it. The protocol (DESIGN
     T1   commit_reading  one transaction: the page is done, with its items, links and
                          files, the names reserved for them and what stood there
     T1b  complete_name   the response told the extension: the whole name, what stood there
-    T2   note_part       before a rename onto something: the part's inode
-    T3   finish          how a file ended, in batches
+    T2   note_part       what is known of a part: while a large one comes, before a rename onto something
+    T3   finish          how a file ended; flush writes what waits
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["FileTask", "Ledger", "PageTask"]
 
 _DROP = {
     "page": "UPDATE pages SET state = 1, ending = ? WHERE run = ? AND state = 0",
-    "file": "UPDATE files SET state = 1, ending = ? WHERE run = ? AND state = 0",
+    "file": "UPDATE files SET state = 1, ending = ? WHERE id >> 40 = ? AND state = 0",
 }
 
 
@@ -36,8 +36,7 @@ class Ledger(PageBook, ItemBook, FileBook):
             self._forget_items(read_id, reading)
             for item in reading.items:
                 self._put_item(item, read_id, [each for each in reading.downloads if _is_of(each, item)])
-            for download in reading.downloads:
-                self.add_download(download)
+            self.add_downloads(reading.downloads)
             self.add_requests(reading.requests, url)
             for skipped, why in reading.skipped:
                 self.add_ended(skipped, f"skipped:{why}", "", url)
@@ -49,6 +48,18 @@ class Ledger(PageBook, ItemBook, FileBook):
                 read_id, codec.encode_rank((*request.place, request.n)),
             )  # fmt: skip
 
+    def commit_row(self, reading: Reading) -> None:
+        """T1 for what is found in a row of a list, which has no page; part of the transaction of its batch."""
+        with self.db.transaction():
+            for item in reading.items:
+                self._put_item(item, None, [each for each in reading.downloads if _is_of(each, item)])
+            self.add_downloads(reading.downloads)
+            self.add_requests(reading.requests)
+            for skipped, why in reading.skipped:
+                self.add_ended(skipped, f"skipped:{why}", "")
+            for failure in reading.failures:
+                self.add_failure(failure)
+
     def end_all(self, kind: str, ending: str) -> None:
         """Everything of a kind that is still open ends like this (`--limit` was reached)."""
         with self.db.transaction():
@@ -58,8 +69,8 @@ class Ledger(PageBook, ItemBook, FileBook):
                     "UPDATE reads SET state = 1 WHERE state IN (0, 3) AND page IN (SELECT id FROM pages WHERE run = ?)",
                     self.run,
                 )
-            self.db.execute(_DROP[kind], ending, self.run)
-            self.pending[kind].clear()
+            self.db.execute(_DROP[kind], ending, self.run if kind == "page" else self._number)
+            self._none_left(kind)
 
 
 def _is_of(download: Download, item: Item) -> bool:

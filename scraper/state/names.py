@@ -5,80 +5,227 @@ neither changes it holds, whatever the item's fields say later. `fold` is how fi
 systems that fold case or normalise would see it: no two files share a fold, and no
 file's fold is a folder's. The first comer keeps the bare name, others get `~` and
 hex digits of their key's digest. All of it happens inside the caller's transaction.
+
+Names are given one after the other, many in one transaction: what the ledger knows of
+their keys and paths is asked at once, what is given is remembered here, and only a
+name that collides asks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from scraper.files import naming
+from scraper.state import codec
 from scraper.state.db import Database
+from scraper.state.marks import FOLDER, Marks, folders_of
 
 IsFolder = Callable[[str], bool]
 """Whether a folder stands on the disk under a path."""
+NO_TEMPLATE = 0
+"""The template of what bears no path: a line of a list that is no URL, a name that another one took over."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Name:
-    """A reserved name; `complete` is off while only the response can tell its extension."""
+    """A row of `names`; `complete` is off while only the response can tell its extension.
 
-    path: str
+    Attributes:
+        newest: whether its template is the one by which its key was named last.
+        rank, better: of its file in this run, and of a better path for it; None: there is none.
+    """
+
+    id: int
+    key: str
+    template: int
+    path: str | None
     complete: bool
+    newest: bool
+    run: int
+    rank: bytes | None = None
+    better: bytes | None = None
 
 
-def reserve(db: Database, run: str, key: str, template: str, path: str, is_folder: IsFolder) -> Name:
-    """The name of a file: the one it has, or a new one made from its rendered `path`."""
-    kept = db.row("SELECT path, complete FROM names WHERE key = ? AND template = ?", key, template)
-    if kept is not None:
-        return Name(kept["path"], bool(kept["complete"]))
-    is_complete = not naming.is_open(path)
-    bare = path if is_complete else naming.without_mark(path)
-    return Name(_take(db, run, key, template, bare, is_complete, is_folder), is_complete)
+_DETAILS = (
+    "SELECT n.id, n.key, n.template, n.path, n.complete, n.newest, n.run, f.rank, b.rank"
+    " FROM json_each(?2) j CROSS JOIN names n ON n.id = j.value"
+    " LEFT JOIN files f ON f.id = ?1 << 40 | n.id LEFT JOIN better b ON b.file = f.id"
+)
 
 
-def complete(db: Database, run: str, key: str, template: str, path: str, is_folder: IsFolder) -> str:
-    """Gives a file its whole name, or another one, instead of what it had; whoever calls moves the file."""
-    kept = db.row("SELECT fold, path FROM names WHERE key = ? AND template = ?", key, template)
-    if kept is not None:
-        db.execute("DELETE FROM names WHERE fold = ?", kept["fold"])
-    return _take(db, run, key, template, path, True, is_folder)
+class Reservations:
+    """The names of one transaction. `write` puts the new ones into the ledger."""
 
+    def __init__(self, db: Database, marks: Marks, run: int, is_folder: IsFolder) -> None:
+        self._db = db
+        self._marks = marks
+        self._run = run
+        self._is_folder = is_folder
+        self._names: dict[str, list[Name]] = {}
+        self._plain: dict[str, tuple[int, int, str, bytes]] = {}
+        self._key_marks: dict[str, int] = {}
+        self._fold_marks: dict[str, int] = {}
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        self._new: list[Name] = []
+        self._rows: list[tuple[Any, ...]] = []
+        self._pairs: list[tuple[int, int]] = []
+        self._now_newest: list[tuple[bool, int]] = []
+        self._retired: list[tuple[int, int, int]] = []
+        self._last: int | None = None
 
-def _take(db: Database, run: str, key: str, template: str, bare: str, is_complete: bool, is_folder: IsFolder) -> str:
-    for digits in count(0, 4):
-        path = naming.distinct(bare, key, digits + 4) if digits else bare
-        path = _beside_files(db, path)
-        fold = naming.fold(path)
-        if _is_free(db, fold) and not is_folder(path):
-            break
-    db.execute(
-        "INSERT INTO names (fold, path, key, template, complete, run) VALUES (?, ?, ?, ?, ?, ?)",
-        fold, path, key, template, is_complete, run,
-    )  # fmt: skip
-    db.many("INSERT OR IGNORE INTO folders VALUES (?)", [(each,) for each in _parents(fold)])
-    return path
+    def ask(self, keys: Iterable[str], folds: Iterable[str]) -> None:
+        """What the ledger knows of these keys, and of these folded paths and the folders that hold them."""
+        new_keys = {key: codec.key_mark(key) for key in keys if key not in self._key_marks}
+        self._key_marks |= new_keys
+        self._look_up(new_keys, self._unasked(folds))
 
+    def _unasked(self, folds: Iterable[str]) -> dict[str, int]:
+        known = self._fold_marks
+        asked: dict[str, int] = {}
+        for fold in folds:
+            for each in (fold, *folders_of(fold)) if "/" in fold else (fold,):
+                if each not in known:
+                    known[each] = asked[each] = codec.fold_mark(each)
+        return asked
 
-def _is_free(db: Database, fold: str) -> bool:
-    return (
-        db.value("SELECT 1 FROM names WHERE fold = ?", fold) is None
-        and db.value("SELECT 1 FROM folders WHERE fold = ?", fold) is None
-    )
+    def _look_up(self, keys: dict[str, int], folds: dict[str, int]) -> None:
+        found = self._marks.find([*keys.values(), *folds.values()])
+        if not found:
+            return
+        of_folders = {mark for mark, name in found if name == FOLDER}
+        self._folders |= {fold for fold, mark in folds.items() if mark in of_folders}
+        names = {name for _, name in found if name != FOLDER}
+        for row in self._db.tuples(_DETAILS, self._run, repr(sorted(names))):
+            name = Name(*row)
+            if name.key in keys:
+                self._names.setdefault(name.key, []).append(name)
+            if name.path is not None:
+                self._files.add(naming.fold(name.path))
 
+    def of(self, key: str) -> list[Name]:
+        """The names of a key that was asked: one for each template that it was found by."""
+        if key in self._plain:
+            name, template, path, rank = self._plain.pop(key)
+            self._names[key] = [Name(name, key, template, path, True, True, self._run, rank)]
+        return self._names.get(key) or []
 
-def _beside_files(db: Database, path: str) -> str:
-    """A folder of the path that is another file's name gets `~` and digits too."""
-    *folders, name = path.split("/")
-    made: list[str] = []
-    for folder in folders:
-        above = "/".join([*made, folder])
-        taken = db.value("SELECT 1 FROM names WHERE fold = ?", naming.fold(above)) is not None
-        made.append(naming.distinct(folder, above) if taken else folder)
-    return "/".join([*made, name])
+    def new_plain(self, key: str, fold: str, template: int, path: str, rank: bytes) -> int | None:
+        """What `new` and `use` do for a file whose key is new and whose whole path is free, as most are: the name.
 
+        None: it is another case. Whoever calls has seen that nothing stands on the disk under the path.
+        """
+        if key in self._names or key in self._plain or fold in self._files or fold in self._folders:
+            return None
+        if "/" in fold:
+            above = fold.rpartition("/")[0]
+            if above not in self._folders or above in self._files:
+                return None
+        name = self._next_id()
+        self._plain[key] = (name, template, path, rank)
+        self._files.add(fold)
+        self._rows.append((name, key, template, path, True, True, self._run))
+        self._pairs.append((self._key_marks[key], name))
+        self._pairs.append((self._fold_marks[fold], name))
+        return name
 
-def _parents(fold: str) -> list[str]:
-    parts = fold.split("/")[:-1]
-    return ["/".join(parts[: at + 1]) for at in range(len(parts))]
+    def new(self, key: str, template: int, path: str | None, *, complete: bool) -> Name:
+        """A new name for a key that was asked, made from its rendered path; None: one that bears no path."""
+        name = Name(self._next_id(), key, template, path, complete, False, self._run)
+        self._pairs.append((self._key_marks[key], name.id))
+        if path is not None:
+            name.path, pairs = self._take(name.id, key, path)
+            self._pairs += pairs
+        self._new.append(name)
+        self._names.setdefault(key, []).append(name)
+        return name
+
+    def _next_id(self) -> int:
+        if self._last is None:
+            self._last = self._db.value("SELECT max(id) FROM names") or 0
+        self._last += 1
+        return self._last
+
+    def use(self, name: Name) -> None:
+        """The template of this name is now the one by which its key was named last."""
+        for other in self.of(name.key):
+            is_newest = other is name
+            if other.newest != is_newest:
+                other.newest = is_newest
+                self._now_newest.append((is_newest, other.id))
+
+    def retire(self, name: Name, template: int) -> None:
+        """Where the key of `name` has another name by this template, its path is free, and it bears `name`'s."""
+        for other in self.of(name.key):
+            if other.template == template and other.id != name.id and other.path is not None:
+                fold = naming.fold(other.path)
+                self._files.discard(fold)
+                self._marks.move(other.id, codec.fold_mark(fold), ())
+                self._retired.append((NO_TEMPLATE, name.id, other.id))
+
+    def rename(self, name: Name, template: int, path: str) -> str:
+        """Gives a file its whole name, or another one, instead of what it had; whoever calls moves the file."""
+        assert name.path is not None, "a name with a path"
+        before = naming.fold(name.path)
+        self.ask((), (before, naming.fold(path)))
+        self._files.discard(before)
+        name.path, pairs = self._take(name.id, name.key, path)
+        self._marks.move(name.id, codec.fold_mark(before), pairs)
+        name.template, name.complete, name.run = template, True, self._run
+        self._db.execute(
+            "UPDATE names SET path = ?, template = ?, complete = 1, run = ? WHERE id = ?",
+            name.path, template, self._run, name.id,
+        )  # fmt: skip
+        return name.path
+
+    def write(self) -> None:
+        """Puts what is new into the ledger."""
+        self._db.many(
+            "INSERT INTO names (id, key, template, path, complete, newest, run) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [*self._rows, *((n.id, n.key, n.template, n.path, n.complete, n.newest, n.run) for n in self._new)],
+        )
+        self._db.many("UPDATE names SET newest = ? WHERE id = ?", self._now_newest)
+        self._db.many(
+            "UPDATE names SET template = ?, newest = 0, path = (SELECT path FROM names WHERE id = ?) WHERE id = ?",
+            self._retired,
+        )
+        self._marks.add(self._pairs)
+        self._new, self._rows, self._pairs, self._now_newest, self._retired = [], [], [], [], []
+        self._marks.settle()
+
+    def _take(self, name: int, key: str, bare: str) -> tuple[str, list[tuple[int, int]]]:
+        """The first path that is free, and the marks that it brings."""
+        for digits in count(0, 4):
+            path = naming.distinct(bare, key, digits + 4) if digits else bare
+            path = self._beside_files(path)
+            fold = naming.fold(path)
+            if self._is_free(fold) and not self._is_folder(path):
+                break
+        self._files.add(fold)
+        above = [each for each in folders_of(fold) if each not in self._folders]
+        self._folders.update(above)
+        return path, [(self._fold_marks[fold], name), *((self._fold_marks[each], FOLDER) for each in above)]
+
+    def _is_free(self, fold: str) -> bool:
+        self._know(fold)
+        return fold not in self._files and fold not in self._folders
+
+    def _know(self, fold: str) -> None:
+        if fold not in self._fold_marks:
+            self.ask((), (fold,))
+
+    def _beside_files(self, path: str) -> str:
+        """A folder of the path that is another file's name gets `~` and digits too."""
+        if "/" not in path:
+            return path
+        *folders, name = path.split("/")
+        made: list[str] = []
+        for folder in folders:
+            above = "/".join([*made, folder])
+            fold = naming.fold(above)
+            self._know(fold)
+            made.append(naming.distinct(folder, above) if fold in self._files else folder)
+        return "/".join([*made, name])

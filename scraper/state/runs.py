@@ -30,7 +30,7 @@ def open_run(
 ) -> Run:
     """Continues the open run of this fingerprint, or begins one."""
     with db.transaction():
-        newest = db.row("SELECT * FROM runs WHERE job = ? AND open ORDER BY rowid DESC LIMIT 1", job)
+        newest = db.row("SELECT * FROM runs WHERE job = ? AND open ORDER BY id DESC LIMIT 1", job)
         if newest is not None and newest["fingerprint"] == fingerprint and not fresh:
             return Run(newest["run"], datetime.fromisoformat(newest["started"]), _last_complete(db, job), True)
         _drop_open(db)
@@ -48,10 +48,10 @@ def _last_complete(db: Database, job: str) -> datetime | None:
 
 
 def _drop_open(db: Database) -> None:
-    """What open runs had left is not taken up any more; what they recorded stays."""
+    """What open runs had left is not taken up any more; what they recorded stays, their parts go (recovery.py)."""
     db.execute("UPDATE reads SET state = 2 WHERE state = 3")
     db.execute("UPDATE pages SET state = 2 WHERE state = 0 AND run IN (SELECT run FROM runs WHERE open)")
-    db.execute("UPDATE files SET state = 2 WHERE state = 0 AND run IN (SELECT run FROM runs WHERE open)")
+    db.execute("UPDATE files SET state = 2 WHERE state = 0 AND id >> 40 IN (SELECT id FROM runs WHERE open)")
     db.execute("UPDATE runs SET open = 0 WHERE open")
 
 
@@ -68,10 +68,11 @@ def note_end(
 def summary(db: Database, job: str, run: str) -> Summary:
     """The counts of the whole run, from the ledger."""
     told = Summary(job, run)
-    told.pages = PageCounts(**_kinds(db, "pages", run, ("ok", "unchanged", "skipped", "failed")))
-    told.files = FileCounts(**_kinds(db, "files", run, ("saved", "unchanged", "skipped", "failed")))
+    pages, files = (db.tuples(query, run) for query in (_PAGES, _FILES))
+    told.pages = PageCounts(**_kinds(pages, "ok", "unchanged", "skipped", "failed"))
+    told.files = FileCounts(**_kinds(files, "saved", "unchanged", "skipped", "failed"))
     told.items = _items(db, run)
-    told.bytes = db.value("SELECT coalesce(sum(bytes), 0) FROM files WHERE run = ? AND ending = 'saved'", run)
+    told.bytes = sum(size for _, _, size in files)
     told.seconds = db.value("SELECT seconds FROM runs WHERE run = ?", run) or 0.0
     told.failures = [
         {"url": row["url"], "class": row["class"], "message": row["message"] or ""} for row in failures(db, run)
@@ -79,16 +80,17 @@ def summary(db: Database, job: str, run: str) -> Summary:
     return told
 
 
-_KINDS = {
-    "pages": "SELECT ending, count(*) AS n FROM pages WHERE run = ? AND state = 1 GROUP BY ending",
-    "files": "SELECT ending, count(*) AS n FROM files WHERE run = ? AND state = 1 GROUP BY ending",
-}
+_PAGES = "SELECT ending, count(*), 0 FROM pages WHERE run = ? AND state = 1 GROUP BY ending"
+_FILES = (
+    "SELECT f.ending, count(*), coalesce(sum(f.bytes), 0) FROM runs r CROSS JOIN files f"
+    " ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40 WHERE r.run = ? AND f.state = 1 GROUP BY f.ending"
+)
 
 
-def _kinds(db: Database, table: str, run: str, kinds: tuple[str, ...]) -> dict[str, int]:
+def _kinds(counted: list[tuple[str, int, int]], *kinds: str) -> dict[str, int]:
     counts = dict.fromkeys(kinds, 0)
-    for row in db.rows(_KINDS[table], run):
-        counts[row["ending"].partition(":")[0]] += row["n"]
+    for ending, count, _ in counted:
+        counts[ending.partition(":")[0]] += count
     return counts
 
 
@@ -110,6 +112,8 @@ def failures(db: Database, run: str, limit: int = 20) -> list[Row]:
     return db.rows(
         "SELECT url, substr(ending, 8) AS class, why AS message FROM pages WHERE run = ?1 AND ending GLOB 'failed:*'"
         " UNION ALL SELECT url, class, message FROM failures WHERE run = ?1"
-        " UNION ALL SELECT url, substr(ending, 8), why FROM files WHERE run = ?1 AND ending GLOB 'failed:*' LIMIT ?2",
+        " UNION ALL SELECT coalesce(f.url, n.key), substr(f.ending, 8), f.why FROM runs r CROSS JOIN files f"
+        " ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40 JOIN names n ON n.id = f.id & 0xFFFFFFFFFF"
+        " WHERE r.run = ?1 AND f.ending GLOB 'failed:*' LIMIT ?2",
         run, limit,
     )  # fmt: skip

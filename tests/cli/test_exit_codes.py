@@ -98,8 +98,6 @@ UNBUILT = {
     'expect: {items: ">= 20"}': "expect",
     'on_finish: ["true"]': "on_finish",
     "records: records.csv": "csv",
-    "files: {transport: curl}": "files.transport",
-    "files: {accept: {min_bytes: 1k}}": "files.accept",
     'http: {proxies: ["http://127.0.0.1:9"]}': "proxies",
     'login: [{get: "http://127.0.0.1:9/"}, {form: form}]': "form",
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from typing import Any
 import pytest
 
 from scraper.server import Response, Site
+from scraper.server.fixture.pictures import picture
 
 INSTANT = ("-o", "http.retry.first_wait=0")
 
@@ -181,3 +186,131 @@ def test_a_failed_url_is_tried_again_and_a_saved_one_is_not(
     first, second = scraper("get", *urls), scraper("get", *urls)
     assert (first.code, second.code, second.lines) == (4, 0, ["output/get/late"])
     assert sorted(seen.target for seen in server.log) == ["/a.png", "/late", "/late"]
+
+
+# -- lists -------------------------------------------------------------------------------------------------
+
+
+def write_list(path: Path, urls: list[str], column: str = "url") -> None:
+    """A list of the format that its suffix says; those of several columns hold a title too."""
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        pa = pytest.importorskip("pyarrow", reason="lists in parquet need pyarrow")
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table({"title": ["x"] * len(urls), column: urls}), path)
+        return
+    if name.endswith("jsonl"):
+        text = "".join(json.dumps({"title": "x", column: url}) + "\n" for url in urls)
+    else:
+        head = [] if name.endswith(".txt") else [f"title,{column}"]
+        text = "\n".join([*head, *(f"x,{url}" if head else url for url in urls)])
+    path.write_bytes(gzip.compress(text.encode()) if path.name.endswith(".gz") else text.encode())
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.csv.gz", "a.jsonl", "a.parquet", "a[1]*.csv"])
+@pytest.mark.parametrize("column", ["url", "URL"])
+def test_get_takes_lists_of_every_format(
+    name: str, column: str, scraper: Any, site: Site, serve: Any, folder: Path, pixels: Any
+) -> None:
+    pixels(site, "a.png", "b.png")
+    server = serve(site)
+    write_list(folder / name, [f"{server.url}/a.png", f"{server.url}/b.png"], column)
+    told = scraper("get", "-i", name)
+    assert (told.code, sorted(told.lines)) == (0, ["output/get/a.png", "output/get/b.png"])
+    assert not (folder / "output" / "get" / "records.jsonl").exists()
+
+
+def test_get_takes_the_only_column_of_a_list(scraper: Any, site: Site, serve: Any, folder: Path, pixels: Any) -> None:
+    pixels(site, "a.png")
+    server = serve(site)
+    (folder / "a.csv").write_text(f'address\n"{server.url}/a.png"\nhttp://h/a,b.png\n')
+    told = scraper("get", "-i", "a.csv", "-o", "files.path='{{ item.address | length }}-{{ filename }}'", "--json")
+    assert (told.code, told.json["files"]["saved"], told.json["items"]["failed"]) == (4, 1, 0)
+    assert [one["message"] for one in told.json["failures"]] == [
+        "row 2: it has 2 cells and the head 1; is a delimiter not in quotes?"
+    ]
+    assert len(list((folder / "output" / "get").glob("*-a.png"))) == 1
+
+
+def test_get_tells_the_rows_whose_names_cannot_be_made(
+    scraper: Any, site: Site, serve: Any, folder: Path, pixels: Any
+) -> None:
+    pixels(site, "a.png", "b.png")
+    server = serve(site)
+    (folder / "a.csv").write_text(f"url,n\n{server.url}/a.png,1\n{server.url}/b.png\n")
+    told = scraper("get", "-i", "a.csv", "-o", "files.path='{{ row.n }}{{ ext }}'", "--json")
+    assert (told.code, told.json["files"]["saved"], told.json["files"]["failed"]) == (4, 1, 1)
+    assert [(one["url"], one["class"]) for one in told.json["failures"]] == [(f"{server.url}/b.png", "name")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", "x,y\n1,2\n", "a.csv: which column holds the URLs? its columns are x, y; call one of them url"),
+        ("a.jsonl", '{"x": 1, "y": 2}', "a.jsonl: which column holds the URLs? its columns are x, y"),
+        ("a.csv", "", "a.csv is empty; its first line names the columns"),
+        ("a.txt", "PK\x03\x04", "a.txt is a zip or a spreadsheet, not text; save it as .csv"),
+        ("a.parquet", "x", "parquet"),
+    ],
+)
+def test_a_list_that_get_cannot_read_is_wrong_usage(
+    name: str, text: str, says: str, scraper: Any, folder: Path
+) -> None:
+    (folder / name).write_text(text)
+    told = scraper("get", "-i", name)
+    assert (told.code, told.out, says in told.err, [each.name for each in folder.iterdir()]) == (2, "", True, [name])
+
+
+def test_an_empty_list_is_done_at_once(scraper: Any, folder: Path) -> None:
+    (folder / "a.txt").write_text("# nothing\n\n")
+    (folder / "a.jsonl").write_text("\n")
+    assert scraper("get", "-i", "a.txt", "-i", "a.jsonl", "--json").json["exit_code"] == 0
+
+
+def test_a_pipe_is_read_as_a_list(scraper: Any, site: Site, serve: Any, folder: Path, pixels: Any) -> None:
+    pixels(site, "a.png", "b.png")
+    server = serve(site)
+    ends = os.pipe()
+    try:
+        os.write(ends[1], f"{server.url}/a.png\n".encode())
+        os.close(ends[1])
+        told = scraper("get", "-i", f"/dev/fd/{ends[0]}", f"{server.url}/b.png")
+    finally:
+        os.close(ends[0])
+    assert (told.code, sorted(told.lines)) == (0, ["output/get/a.png", "output/get/b.png"])
+
+
+def test_an_interrupted_get_of_the_same_list_continues_wherever_it_comes_from(
+    scraper: Any, site: Site, serve: Any, folder: Path, process: Any, gate: Any
+) -> None:
+    late = gate(Response(200, {"Content-Type": "image/png"}, picture(1, "png")))
+    site.route("/late.png")(late)
+    site.route("/<n>.png")(lambda request, n: Response(200, {"Content-Type": "image/png"}, picture(1, "png")))
+    server = serve(site)
+    write_list(folder / "a.csv", [f"{server.url}/{name}.png" for name in ("1", "2", "late")])
+    killed = process("get", "-i", "a.csv", "-j", "1", "-v")
+    late.wait()
+    killed.popen.kill()
+    killed.end()
+    late.open.set()
+    (folder / "a.csv").rename(folder / "b.csv")
+    told = scraper("get", "-i", "b.csv", "-j", "1", "--json")
+    assert ("continuing the open run" in told.err, told.code, told.json["files"]["saved"]) == (True, 0, 3)
+    assert [seen.target for seen in server.log].count("/1.png") == 1
+
+
+LAZY = ("jinja2", "yaml", "jmespath", "lxml", "bs4", "pyarrow", "scraper.page.reader", "scraper.lists.table")
+
+
+def test_a_plain_get_loads_nothing_of_what_only_jobs_and_other_lists_need(folder: Path) -> None:
+    (folder / "a.txt").write_text("# nothing\n")
+    code = (
+        "import sys; from scraper.cli.main import cli; assert cli(['get', '-i', 'a.txt']) == 0;"
+        f"print(*[name for name in {LAZY!r} if name in sys.modules])"
+    )
+    path = os.pathsep.join(each for each in sys.path if each)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, ""), ended.stderr

@@ -170,6 +170,15 @@ BROKEN = {
             "6:29: files.accept.min_bytes: min_bytes is more than max_bytes",
         ],
     ),
+    "types that are none": (
+        HEAD + "files: {accept: {types: [image/*, '*', Text/HTML; charset=x, jpg, pictures]}}\n"
+        "rules: {r: {files: {select: img, accept: {types: ['image /png']}}}}\n",
+        [
+            '3:62: files.accept.types.3: "jpg" is no media type; did you mean "image/jpeg"?',
+            '3:67: files.accept.types.4: "pictures" is no media type; write one such as image/jpeg, or image/*',
+            '4:51: rules.r.files.accept.types.0: "image /png" is no media type; write one such as image/jpeg, or image/*',
+        ],
+    ),
     "a selector's keys beside a file's": (
         HEAD + 'rules: {r: {files: {css: img, path: "x"}}}\n',
         [

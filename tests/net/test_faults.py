@@ -98,6 +98,7 @@ ANSWERS: dict[str, tuple[Raw | Response, str]] = {
     "endless chunk size": (raw(CHUNKED, body=b"0" * 70_000), "protocol"),
     "cut in a chunk": (raw(CHUNKED, body=b"64\r\n<h1>x</h1>"), "protocol"),
     "cut between chunks": (raw(CHUNKED, body=b"a\r\n<h1>x</h1>\r\n"), "protocol"),
+    "no last line break": (raw(CHUNKED, body=b"a\r\n<h1>x</h1>\r\n0\r\n"), "protocol"),
     "206 nobody asked for": (raw("Content-Range: bytes 0-9/100", "Content-Length: 10", status="206 Part"), "protocol"),
     # encodings
     "not gzip": (Response(200, {"Content-Encoding": "gzip"}, b"<h1>x</h1>"), "encoding"),
@@ -132,11 +133,9 @@ def test_a_304_nobody_asked_for(ended: Callable[..., str]) -> None:
 
 WHOLE: dict[str, Raw | Response] = {
     "length twice the same": raw("Content-Length: 10", "Content-Length: 10", body=b"<h1>x</h1>"),
-    "more than its length": raw("Content-Length: 10", body=b"<h1>x</h1>and more"),
     "until the end": raw(body=b"<h1>x</h1>"),
     "chunked, in capitals": raw("Transfer-Encoding: Chunked", body=b"a;ext=1\r\n<h1>x</h1>\r\n0\r\nX-T: 1\r\n\r\n"),
     "chunked and a length": raw(CHUNKED, "Content-Length: 10", body=b"A\r\n<h1>x</h1>\r\n0\r\n\r\n"),
-    "no last line break": raw(CHUNKED, body=b"a\r\n<h1>x</h1>\r\n0\r\n"),
     "HTTP/1.0": Raw(b"HTTP/1.0 200 OK\r\n\r\n<h1>x</h1>"),
     "bare newlines": Raw(b"HTTP/1.1 200 OK\nContent-Length: 10\n\n<h1>x</h1>"),
     "early hints": Raw(

@@ -12,6 +12,7 @@ import pytest
 
 from scraper.job.load import from_data
 from scraper.net.hosts import LocalGate, policy_for
+from scraper.net.robots import Robots
 from scraper.server import Request, Response, Server, Site
 
 LEAF = {"item": {"t": "h1"}}
@@ -146,6 +147,50 @@ def test_the_delay_lies_between_requests_on_the_wire(run_job: Any) -> None:
         run_job({"start": [f"{server.url}/start"], "rules": rules, "polite": {"delay": 0.05}})
         starts = sorted(seen.when for seen in server.log)
     assert len(starts) == 5
+    assert min(later - earlier for earlier, later in itertools.pairwise(starts)) > 0.03
+
+
+# -- Crawl-delay -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("User-agent: *\nCrawl-delay: 3", 3.0),
+        ("User-agent: *\nCrawl-delay: 0.5\nDisallow: /x", 0.5),
+        ("User-agent: ours\nCrawl-delay: 7\n\nUser-agent: *\nCrawl-delay: 3", 7.0),
+        ("User-agent: other\nCrawl-delay: 7", 0.0),
+        ("User-agent: *\nCrawl-delay: soon", 0.0),
+        ("User-agent: *\nCrawl-delay: -5", 0.0),
+        ("User-agent: *\nCrawl-delay: inf", 0.0),
+        ("User-agent: *\nCrawl-delay: nan", 0.0),
+        ("User-agent: *\nDisallow: /", 0.0),
+        (True, 0.0),
+        (False, 0.0),
+    ],
+)
+def test_what_a_robots_txt_wants_between_two_requests(text: str | bool, seconds: float) -> None:
+    rules = Robots("ours/1", obey=True)
+    rules.learn("http://h/x", text)
+    assert (rules.delay("http://h/y"), rules.delay("http://other/")) == (seconds, 0.0)
+
+
+def test_who_does_not_obey_keeps_no_delay() -> None:
+    rules = Robots("ours/1", obey=False)
+    rules.learn("http://h/x", "User-agent: *\nCrawl-delay: 3")
+    assert rules.delay("http://h/x") == 0.0
+
+
+def test_a_crawl_delay_lies_between_requests_on_the_wire(run_job: Any) -> None:
+    """From the robots.txt itself on; the page before it, which the user named, did not know yet."""
+    with Server(Site()) as server:
+        server.site.route("/robots.txt")(lambda request: "User-agent: *\nCrawl-delay: 0.05")
+        server.site.route("/start")(lambda request: "".join(f'<a href="/p/{n}">x</a>' for n in range(4)))
+        server.site.route("/p/<n>")(lambda request, n: "<h1>page</h1>")
+        rules = {"index": {"follow": {"leaf": "a"}}, "leaf": LEAF}
+        ran = run_job({"start": [f"{server.url}/start"], "rules": rules, "polite": {"per_host": 8}})
+        starts = sorted(seen.when for seen in server.log if seen.target != "/start")
+    assert (ran.summary.failures, len(starts)) == ([], 5)
     assert min(later - earlier for earlier, later in itertools.pairwise(starts)) > 0.03
 
 

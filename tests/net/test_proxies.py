@@ -26,6 +26,7 @@ def server() -> Iterator[Server]:
     site = Site()
     site.route("/robots.txt")(lambda request: Response(404))
     site.route("/<name>")(lambda request, name: "<h1>x</h1>")
+    site.route("/b")(lambda request: b"a picture")
     with Server(site) as server:
         yield server
 

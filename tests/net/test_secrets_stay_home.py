@@ -55,6 +55,10 @@ CARRIERS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+def picture() -> Response:
+    return Response(200, {"Content-Type": "image/png"}, b"\x89PNG\r\n\x1a\n")
+
+
 class Sites:
     """A home and an away origin that lead to each other."""
 
@@ -71,7 +75,7 @@ class Sites:
         home.route("/digest")(self.digest)
         away.route("/robots.txt")(lambda request: Response(404))
         away.route("/round-trip")(lambda request: Response(302, {"Location": f"{self.home.url}/back"}))
-        away.route("/<name>")(lambda request, name: "<h1>away</h1>")
+        away.route("/<name>")(lambda request, name: picture() if name.startswith("file") else "<h1>away</h1>")
 
     def login(self, request: Request) -> Response:
         return Response(200, {"Set-Cookie": f"sid={SECRET}; Path=/{self.session}"}, b"<p>welcome</p>")

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from scraper import errors
 from scraper.server import Raw, Request, Response, Server, Site
 
 SECRET = "s3cr3t/0f+the job&"
@@ -156,12 +157,17 @@ def test_an_item_key_and_a_path_that_are_the_secret(server: Server, run_job: Any
         "http://user:{{ env('KEY') }}@127.0.0.1:1/",
         "http://{{ env('KEY') | urlencode }}@127.0.0.1:1/",
         "http://127.0.0.1:1/{{ secret_file('key.txt') }}",
-        "http://nowhere.example:99999/{{ env('KEY') }}",
     ],
 )
 def test_a_url_that_cannot_be_asked(url: str, run_job: Any) -> None:
     ran = run_job({"start": [url], "rules": {"page": RULE}})
     assert (is_silent(ran), ran.summary.pages.failed) == (True, 1)
+
+
+def test_a_url_that_is_none(run_job: Any) -> None:
+    with pytest.raises(errors.JobError) as told:
+        run_job({"start": ["http://nowhere.example:99999/{{ env('KEY') }}"], "rules": {"page": RULE}})
+    assert "'http://nowhere.example:99999/{env:KEY}' is not an http or https URL" in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scraper import secrets
 from scraper.errors import ShapeError, TypeMismatchError
 from scraper.files.naming import UNKNOWN_EXT, digest_of
-from scraper.job.model import FileSettings, Rule
+from scraper.job.model import Accept, FileSettings, Rule
 from scraper.job.template import base_names
 from scraper.model import Download, Failure, Item, Page, Reading, Request
 from scraper.page.reader import page_digest, read
@@ -269,9 +269,33 @@ def test_a_file_is_all_that_the_downloader_needs() -> None:
     assert found.downloads == (
         Download(
             "http://shop.example/img/dune.jpg", "http://shop.example/img/dune.jpg", "book/dune.jpg",
-            item_key=REQUEST.identity, rule="book", place=(1, 1, 0, 1), template=digest_of(template), found_on=URL,
+            item_key=REQUEST.identity, rule="book", place=(1, 1, 0, 1), template=digest_of(template),
+            promised="image/*", found_on=URL,
         ),
     )  # fmt: skip
+
+
+def test_an_element_promises_the_type_of_its_file() -> None:
+    body = """<img src=a><picture><source srcset=b><img src=c></picture><video src=d></video><audio src=e></audio>
+    <a href=f.jpg>f</a><object data=g type="image/png"></object>"""
+    found = reading(body, files=["img", "picture", "video", "audio", "a", "object", "a::attr(href)"])
+
+    told = {one.url.rpartition("/")[2]: one.promised for one in found.downloads}
+    assert told == {"a": "image/*", "c": "image/*", "d": "video/*", "e": "audio/*", "f.jpg": None, "g": None}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, None),
+        ({"accept": {}}, {}),
+        ({"accept": {"max_bytes": "2M", "min_width": 9}}, {"max_bytes": "2M", "min_width": 9}),
+    ],
+)
+def test_a_spec_accepts_for_itself_and_else_as_the_job(spec: Any, expected: Any) -> None:
+    found = reading({"u": "a.jpg"}, files={"select": "u", **spec}, settings={"accept": Accept(types=("image/*",))})
+
+    assert [one.accept for one in found.downloads] == [expected]
 
 
 def test_a_spec_says_headers_accept_digest_and_key() -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scraper.files import parts
 from scraper.job.load import from_data
 from scraper.job.loaded import Loaded
 from scraper.run import runner
@@ -40,9 +41,13 @@ class Dead(BaseException):
 
 
 class Death:
-    """Counts steps; from step `at` on nothing works. None: never. `trace` names the steps."""
+    """Counts steps; from step `at` on nothing works. None: never. `trace` names the steps.
 
-    def __init__(self, at: int | None = None) -> None:
+    Without `renames` names are given by hard links, as where the system has no renameat2.
+    """
+
+    def __init__(self, at: int | None = None, *, renames: bool = True) -> None:
+        self._renames = renames
         self.trace: list[str] = []
         self._at = at
         self._lock = threading.Lock()
@@ -69,7 +74,8 @@ class Death:
             for name in _CALLS:
                 patch.setattr(os, name, self._before(name, getattr(os, name)))
             patch.setattr(os, "open", self._opening(os.open))
-            patch.setattr(os, "write", self._halving("write", os.write))
+            patch.setattr(parts, "_renameat2", self._before("renameat2", parts._renameat2) if self._renames else None)
+            patch.setattr(os, "pwritev", self._halving_pieces(os.pwritev))
             patch.setattr(Path, "write_bytes", self._halving("write_bytes", Path.write_bytes))
             patch.setattr(Path, "write_text", self._halving("write_text", Path.write_text))
             patch.setattr(sqlite3, "connect", self._connecting(sqlite3.connect))
@@ -105,6 +111,13 @@ class Death:
             return real(to, content, *args, **kwargs)
 
         return call
+
+    def _halving_pieces(self, real: Callable[..., int]) -> Callable[..., int]:
+        def write(to: int, content: bytes, at: int) -> int:
+            return real(to, [content], at)
+
+        halving = self._halving("pwritev", write)
+        return lambda to, pieces, at: halving(to, b"".join(pieces), at)  # type: ignore[no-any-return]
 
     def _connecting(self, real: Callable[..., sqlite3.Connection]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> _Ledger:

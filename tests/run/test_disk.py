@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from scraper.errors import DiskError, Exit, ScraperError
+from scraper.files import parts
 from scraper.files.parts import Part
 from scraper.run.logfile import run_log
 from scraper.server import Response, Site
@@ -62,16 +63,19 @@ def gallery(site: Site, serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def picture(request: Any, name: str) -> Response:
         return Response(200, {"Content-Type": "image/png"}, content(name))
 
-    def write(part: Part, piece: bytes) -> None:
-        really(part, piece)
+    def append(part: Part, pieces: Sequence[bytes]) -> None:
+        really(part, pieces)
         amid.pop(Path(part.path).stem, lambda: None)()
 
-    really = Part.write
-    monkeypatch.setattr(Part, "write", write)
+    really = Part.append
+    monkeypatch.setattr(Part, "append", append)
     amid: dict[str, Callable[[], None]] = {}
     server = serve(site)
     server.amid = amid
     return server
+
+
+make_folder = os.mkdir
 
 
 class Full:
@@ -103,8 +107,9 @@ class Full:
         with pytest.MonkeyPatch.context() as patch:
             for owner, name in (
                 (os, "link"),
+                (parts, "_renameat2"),
                 (os, "mkdir"),
-                (os, "write"),
+                (os, "pwritev"),
                 (Path, "write_bytes"),
                 (Path, "write_text"),
             ):
@@ -116,7 +121,7 @@ class Full:
 
     def _checked(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if not (real.__name__ == "mkdir" and not kwargs and os.path.isdir(args[0])):  # that takes no room
+            if not (real is make_folder and not kwargs and os.path.isdir(args[0])):  # that takes no room
                 self.check()
             return real(*args, **kwargs)
 
@@ -218,21 +223,24 @@ def others(ending: str, at: int = 2) -> list[str]:
 
 @contextmanager
 def refused(name: str, call: str, code: int) -> Iterator[None]:
-    """`os.<call>` fails for what is named like this."""
-    real = getattr(os, call)
+    """`os.<call>`, or renameat2, fails for what is named like this. Links are made where there is no renameat2."""
+    owner = parts if call == "_renameat2" else os
+    real = getattr(owner, call)
 
-    def failing(path: Any, *args: Any, **kwargs: Any) -> Any:
-        if str(path) == name:
-            raise OSError(code, os.strerror(code), path)
-        return real(path, *args, **kwargs)
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        if name in (args[0], os.fsdecode(args[1]) if len(args) > 1 and isinstance(args[1], bytes) else None):
+            raise OSError(code, os.strerror(code), name)
+        return real(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, call, failing)
+        if call in ("link", "unlink"):
+            patch.setattr(parts, "_renameat2", None)
+        patch.setattr(owner, call, failing)
         yield
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.ENAMETOOLONG, errno.EIO, errno.EMFILE])
-@pytest.mark.parametrize(("call", "name"), [("open", "2.png.part"), ("link", "2.png.part"), ("unlink", "2.png.part")])
+@pytest.mark.parametrize(("call", "name"), [(call, "2.png.part") for call in ("open", "link", "unlink", "_renameat2")])
 def test_what_one_file_is_refused_is_that_files_failure(
     call: str, name: str, code: int, gallery: Any, run_job: Any, tmp_path: Path
 ) -> None:

@@ -122,8 +122,8 @@ def test_fresh_begins_anew(run_job: Any, drained: Any, heard: Any) -> None:
 def test_failed_urls_are_tried_again_by_the_next_run(site: Site, serve: Any, run_job: Any, asked: Any) -> None:
     broken = {"/a", "/f.png"}
     site.route("/")(lambda request: '<a href="/a">a</a><img src="/f.png">')
-    for path in ("/a", "/f.png"):
-        site.route(path)(lambda request: Response(404, {}, b"") if request.path in broken else "<h1>a</h1>")
+    for path, content in (("/a", "<h1>a</h1>"), ("/f.png", b"a picture")):
+        site.route(path)(lambda request, content=content: Response(404) if request.path in broken else content)
     server = serve(site)
     job = {"start": ["{{ base }}/"], "rules": {"s": {"follow": {"p": "a"}, "files": "img"}, "p": {"item": {"t": "h1"}}}}
     first = run_job(server, job)

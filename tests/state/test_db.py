@@ -16,7 +16,7 @@ from scraper.state import db as module
 from scraper.state import schema
 from scraper.state.db import Database
 
-INSERT = "INSERT INTO folders VALUES (?)"
+INSERT = "INSERT INTO hosts (text) VALUES (?)"
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def shell(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, timeout=0)
 
 
-def folds(path: Path) -> list[str]:
+def texts(path: Path) -> list[str]:
     """What is committed."""
     with closing(shell(path)) as other:
-        return [fold for (fold,) in other.execute("SELECT fold FROM folders ORDER BY fold")]
+        return [text for (text,) in other.execute("SELECT text FROM hosts ORDER BY text")]
 
 
 # -- transactions ----------------------------------------------------------------------------------------
@@ -48,16 +48,16 @@ def folds(path: Path) -> list[str]:
 def test_a_transaction_is_seen_when_it_ends(db: Database, path: Path) -> None:
     with db.transaction():
         db.execute(INSERT, "a")
-        assert folds(path) == []
-    assert folds(path) == ["a"]
+        assert texts(path) == []
+    assert texts(path) == ["a"]
 
 
 def test_one_inside_another_is_part_of_it(db: Database, path: Path) -> None:
     with db.transaction():
         with db.transaction():
             db.execute(INSERT, "inner")
-        assert folds(path) == []
-    assert folds(path) == ["inner"]
+        assert texts(path) == []
+    assert texts(path) == ["inner"]
 
 
 def test_an_error_inside_rolls_back_the_whole_and_the_next_one_works(db: Database, path: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_error_inside_rolls_back_the_whole_and_the_next_one_works(db: Databas
         fail()
     with db.transaction():
         db.execute(INSERT, "next")
-    assert folds(path) == ["next"]
+    assert texts(path) == ["next"]
 
 
 def test_threads_write_one_after_the_other(db: Database, path: Path) -> None:
@@ -87,7 +87,7 @@ def test_threads_write_one_after_the_other(db: Database, path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(folds(path)) == 400
+    assert len(texts(path)) == 400
 
 
 def test_a_thread_sees_nothing_half(db: Database) -> None:
@@ -104,7 +104,7 @@ def test_a_thread_sees_nothing_half(db: Database) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     while not done.is_set():
-        seen.add(db.value("SELECT count(*) FROM folders") % 2)
+        seen.add(db.value("SELECT count(*) FROM hosts") % 2)
     thread.join()
     assert seen == {0}
 
@@ -116,11 +116,11 @@ def test_a_full_disk_is_told_and_nothing_half_is_kept(db: Database, path: Path) 
     db.execute(f"PRAGMA max_page_count = {db.value('PRAGMA page_count')}")
     with pytest.raises(DiskError, match="full"), db.transaction():
         db.many(INSERT, ((f"{number:0100}",) for number in range(10_000)))
-    assert folds(path) == []
+    assert texts(path) == []
     db.execute("PRAGMA max_page_count = 10000")
     with db.transaction():
         db.execute(INSERT, "after")
-    assert folds(path) == ["after"]
+    assert texts(path) == ["after"]
     assert db.value("PRAGMA integrity_check") == "ok"
 
 
@@ -155,7 +155,7 @@ def test_a_commit_that_fails_is_rolled_back_and_the_next_one_works(
         db.execute(INSERT, "lost")
     with db.transaction():
         db.execute(INSERT, "kept")
-    assert folds(path) == ["kept"]
+    assert texts(path) == ["kept"]
 
 
 # -- other programs --------------------------------------------------------------------------------------
@@ -165,11 +165,11 @@ def test_somebody_who_reads_the_file_hinders_no_writer(db: Database, path: Path)
     db.execute(INSERT, "before")
     with closing(shell(path)) as other:
         other.execute("BEGIN")
-        assert other.execute("SELECT count(*) FROM folders").fetchone() == (1,)
+        assert other.execute("SELECT count(*) FROM hosts").fetchone() == (1,)
         with db.transaction():
             db.execute(INSERT, "meanwhile")
-        assert other.execute("SELECT count(*) FROM folders").fetchone() == (1,)
-    assert folds(path) == ["before", "meanwhile"]
+        assert other.execute("SELECT count(*) FROM hosts").fetchone() == (1,)
+    assert texts(path) == ["before", "meanwhile"]
 
 
 def test_somebody_who_writes_and_does_not_end_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_somebody_who_writes_and_does_not_end_is_told(path: Path, monkeypatch: p
             pass
         other.execute("ROLLBACK")
         db.execute(INSERT, "after")
-    assert folds(path) == ["after"]
+    assert texts(path) == ["after"]
 
 
 # -- versions and damage ---------------------------------------------------------------------------------
@@ -196,8 +196,8 @@ def test_an_empty_file_becomes_a_ledger_of_the_newest_version(path: Path) -> Non
 def test_a_ledger_is_opened_again_as_it_is(path: Path) -> None:
     for _ in range(2):
         with closing(Database(path)) as db:
-            db.execute("INSERT OR IGNORE INTO folders VALUES ('a')")
-    assert folds(path) == ["a"]
+            db.execute("INSERT OR IGNORE INTO hosts (text) VALUES ('a')")
+    assert texts(path) == ["a"]
 
 
 def test_a_step_that_fails_leaves_the_version_before_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

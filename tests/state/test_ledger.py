@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scraper.files.parts import OutputFolder
-from scraper.model import Download, Failure, Item, Outcome, Reading, Request
+from scraper.model import Download, Failure, Item, Outcome, PartNote, Reading, Request
 from scraper.net.courier import wall_clock
 from scraper.state.db import Database
 from scraper.state.ledger import FileTask, Ledger
@@ -59,11 +60,13 @@ class Desk:
     def save(self, task: FileTask, content: bytes = b"bytes", *, told: bool = True) -> None:
         assert task.part is not None
         part = self.disk.open_part(task.part)
-        part.write(content)
+        part.append([content])
         part.close()
         self.disk.finish(task.part, task.path)
         if told:
-            self.ledger.finish(task.id, Outcome("saved", task.path, bytes=part.bytes, sha256=part.digest()))
+            self.ledger.finish(
+                task.id, Outcome("saved", task.path, bytes=part.bytes, sha256=sha256(content).hexdigest())
+            )
             self.ledger.flush()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -308,7 +311,7 @@ def test_a_part_is_removed_and_its_file_fetched_again(desk: Desk) -> None:
 def test_a_part_that_is_already_its_goal_is_unlinked(desk: Desk) -> None:
     desk.reading(Reading(downloads=(download(),)))
     part = desk.disk.open_part("a.jpg.part")
-    part.write(b"whole")
+    part.append([b"whole"])
     part.close()
     (desk.disk.root / "a.jpg").hardlink_to(desk.disk.root / "a.jpg.part")
     assert recover(desk.ledger, desk.disk) == 1
@@ -329,9 +332,9 @@ def test_what_replaced_it_is_ours_by_the_inode_that_was_noted(desk_for: Callable
     desk.reading(Reading(downloads=(download(),)))
     task = desk.task()
     part = desk.disk.open_part(str(task.part))
-    part.write(b"ours")
+    part.append([b"ours"])
+    desk.ledger.note_part(task.id, PartNote(part.inode, etag='"v1"'))
     part.close()
-    desk.ledger.note_part(task.id, part.inode, '"v1"', None)
     desk.disk.finish(part.path, task.path, replace=True)
     assert recover(desk.ledger, desk.disk) == 1
     assert desk.rows("SELECT ending, bytes, etag FROM v_files") == [("saved", 4, '"v1"')]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scraper.files.parts import OutputFolder
-from scraper.model import Download, Outcome
+from scraper.model import Download, Outcome, PartNote
 from scraper.net.courier import wall_clock
 from scraper.state.db import Database
 from scraper.state.ledger import FileTask, Ledger
@@ -48,10 +49,10 @@ class Desk:
         task = self.task()
         assert task.part is not None
         part = self.disk.open_part(task.part)
-        part.write(content)
+        part.append([content])
         part.close()
         self.disk.finish(task.part, task.path)
-        self.ledger.finish(task.id, Outcome("saved", task.path, bytes=part.bytes, sha256=part.digest()))
+        self.ledger.finish(task.id, Outcome("saved", task.path, bytes=part.bytes, sha256=sha256(content).hexdigest()))
         self.ledger.flush()
 
     def stand(self, path: str, content: bytes = b"theirs") -> Path:
@@ -67,7 +68,10 @@ class Desk:
 
     @property
     def told(self) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self.db.rows("SELECT path, ending, bytes FROM v_files ORDER BY rowid")]
+        return [
+            tuple(row)
+            for row in self.db.rows("SELECT path, ending, bytes FROM v_files JOIN runs USING (run) ORDER BY id, key")
+        ]
 
 
 @pytest.fixture
@@ -112,7 +116,7 @@ def test_what_came_before_a_noted_part_was_renamed_is_not_ours(desk_for: Callabl
     desk.find("x.png")
     part = desk.disk.open_part(str(desk.task().part))
     desk.stand("x.png")
-    desk.ledger.note_part(desk.task().id, part.inode, None, None)
+    desk.ledger.note_part(desk.task().id, PartNote(part.inode))
     part.close()
     assert recover(desk.ledger, desk.disk) == 0
     assert (desk.files, desk.told) == ({"x.png": b"theirs"}, [("x.png", None, None)])
@@ -124,8 +128,8 @@ def test_the_inode_of_a_part_that_is_removed_is_forgotten(desk_for: Callable[...
     desk.stand("x.png")
     desk.find("x.png")
     part = desk.disk.open_part(str(desk.task().part))
+    desk.ledger.note_part(desk.task().id, PartNote(part.inode))
     part.close()
-    desk.ledger.note_part(desk.task().id, part.inode, None, None)
     kept = desk.disk.root / "kept"
     kept.hardlink_to(desk.disk.root / str(desk.task().part))
     recover(desk.ledger, desk.disk)
@@ -149,7 +153,7 @@ def test_a_third_part_is_found_where_two_of_somebody_else_stand(desk_for: Callab
     desk.stand("x.png.part")
     desk.find("x.png", key="k")
     desk.ledger.end_all("file", "failed:connect")
-    taken = desk.db.value("SELECT part FROM files WHERE key = 'k'")
+    taken = desk.db.value("SELECT part FROM files")
     desk.stand(str(taken))
     desk.close_run()
     desk.begin()

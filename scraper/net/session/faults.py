@@ -34,6 +34,7 @@ _EXCHANGE = (
     trouble.Row(urllib3.exceptions.NewConnectionError, errors.ConnectError, "no connection", sent=False),
     trouble.Row(urllib3.exceptions.ProtocolError, errors.ProtocolError, "the connection broke"),
     trouble.Row(requests.exceptions.ConnectionError, errors.ConnectError, "no connection"),
+    trouble.Row(urllib3.exceptions.InvalidHeader, errors.ProtocolError, "not HTTP"),
     trouble.Row(requests.RequestException, errors.ProtocolError, _UNSENT, sent=False, final=True),
     trouble.Row(urllib3.exceptions.LocationValueError, errors.ProtocolError, _UNSENT, sent=False, final=True),
     trouble.Row(urllib3.exceptions.HTTPError, errors.ProtocolError, "not HTTP"),

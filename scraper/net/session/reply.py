@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import requests
 
@@ -13,6 +14,7 @@ from scraper.net import head, trouble
 from scraper.net.answer import DRAIN, DRAIN_TIME
 from scraper.net.line import line
 from scraper.net.outgoing import Outgoing
+from scraper.net.pace import Pace
 from scraper.net.session.faults import BODY
 
 PIECE = 256 * 1024
@@ -40,13 +42,19 @@ class Reply:
         Raises:
             ProtocolError, ProxyError: it cannot.
         """
-        fault = head.fault(self.status, dict(_lower(self._response.headers)))
+        fault = head.fault(self.status, dict(_lower(self._response.headers))) or self._double()
         if fault is not None:
             self.abort()
             raise errors.ProtocolError(self.url, f"not HTTP: {fault}")
         if self.status == 407 and self.is_proxied:
             self.abort()
             raise errors.ProxyError(self.url, "the proxy wants a user and password (407)", sent=False)
+
+    def _double(self) -> str | None:
+        """A redirect to two places: which one is meant is a guess (libcurl refuses it too)."""
+        given: Any = self._response.raw.headers
+        places = given.getlist("location")
+        return "two Location headers" if len(set(places)) > 1 else None
 
     def pieces(self, size: int = PIECE) -> Iterator[bytes]:
         """The body as it comes, at most `size` bytes at once, content encoding untouched.
@@ -63,6 +71,16 @@ class Reply:
             if told is None:
                 raise
             raise told from error
+
+    def pieces_in_time(self, pace: Pace) -> Iterator[bytes]:
+        """The same, held to its pace; where waiting for one took what was left of `total`, that is what is told."""
+        try:
+            for piece in self.pieces():
+                pace.step(len(piece))
+                yield piece
+        except errors.StalledError:
+            pace.check_total()
+            raise
 
     def drain(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Reads at most 64 KiB of a body nobody wants, undecoded, so that the connection can serve again.
@@ -82,6 +100,15 @@ class Reply:
         if left <= 0:
             self._response.raw.close()
         self.close()
+
+    def check_surplus(self) -> None:
+        """The body is whole by its length; what came behind it shows that this length is wrong.
+
+        Raises:
+            LengthError: something did.
+        """
+        if getattr(getattr(self._response.raw, "_fp", None), "surplus", False):
+            raise errors.LengthError(self.url, "more bytes came than were declared")
 
     @contextlib.contextmanager
     def drained(self) -> Iterator[None]:

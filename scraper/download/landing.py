@@ -1,0 +1,403 @@
+"""One exchange for one file: its head judged, its bytes kept, its name given when it is whole.
+
+    Landing(engine, task, hop, over)        an Exchange of net/transport.py; `over(landing, result)` once
+
+The order of things is the promise (DESIGN 4.1, 4.2): the name is complete and written down
+(T1b) before the part is opened; a part beyond 1 MiB is noted with its validator (T2), so
+that it can be continued; the part is whole, its length, content and digests judged, before
+the name appears; what stood there before is replaced only after the ledger knows our part's
+inode (T2).
+
+Small files stay in memory until they are whole: one write, one hash. Larger ones go to the
+part in batches; what is beyond FOLLOWED is hashed by the follower's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from scraper import errors, secrets
+from scraper.download.ground import Ground
+from scraper.download.sums import Followed, Sums
+from scraper.files import decide, naming, resume
+from scraper.files.checks import NOTHING, Check, check_for
+from scraper.files.disposition import extension_from
+from scraper.files.parts import Part
+from scraper.files.types import media_type
+from scraper.model import Outcome, PartNote
+from scraper.net.answer import Answer
+from scraper.net.courier import check_status, redirected
+from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble
+from scraper.net.outgoing import Wire
+from scraper.net.redirect import Hop
+from scraper.state.ledger import FileTask
+
+NOTED = 1024 * 1024
+"""Bytes beyond which a part is worth to be continued (DESIGN 4.2)."""
+FOLLOWED = 4 * 1024 * 1024
+"""Bytes beyond which another thread hashes."""
+NO_LIMIT = 1 << 62
+"""A file is bounded by the disk, not by us."""
+
+Over = Callable[["Landing", "Outcome | Hop | Exception"], None]
+
+
+class Landing:
+    """One exchange for one file.
+
+    Attributes:
+        task: the file, with what was learnt by the way: its complete name, its part's note.
+        wire: what is asked.
+        answered: when the head came, by the courier's clock; None: it did not.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_check",
+        "_declared",
+        "_decoder",
+        "_followed",
+        "_ground",
+        "_held",
+        "_held_size",
+        "_hop",
+        "_is_whole",
+        "_over",
+        "_part",
+        "_result",
+        "_resume",
+        "_start",
+        "_sums",
+        "_validator",
+        "answered",
+        "task",
+        "wire",
+    )  # fmt: skip
+
+    def __init__(self, ground: Ground, task: FileTask, hop: Hop, over: Over) -> None:
+        self._ground = ground
+        self._hop = hop
+        self._over = over
+        self.task = task
+        self._resume = ground.resume_of(task)
+        self._answer: Answer | None = None
+        self._result: Outcome | Hop | Exception | None = None
+        self._check: Check = NOTHING
+        self._decoder: Decoder | None = None
+        self._declared: int | None = None
+        self._validator: str | None = None
+        self._part: Part | None = None
+        self._sums: Sums | None = None
+        self._followed: Followed | None = None
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._start: bytearray | None = None
+        self._is_whole = False
+        self.answered: float | None = None
+        self.wire = self._asked()
+
+    def _asked(self) -> Wire:
+        given = {} if self._hop.crossed else self.task.download.headers or {}
+        added = self._resume.headers() if self._resume is not None else self._conditions()
+        return Wire(
+            self._hop.method, self._hop.url, given=given, added=added, encodings="identity",
+            guarded=self._hop.guarded,
+        )  # fmt: skip
+
+    def _conditions(self) -> dict[str, str]:
+        """The conditional headers; {} where nothing stands, and then a 304 would be no answer."""
+        task = self.task
+        if task.stood is None:
+            return {}
+        return decide.conditions(self._ground.existing, task.etag, task.last_modified)
+
+    # -- for whoever shows progress ---------------------------------------------------------------------
+
+    @property
+    def received(self) -> int:
+        """How many of the file are there."""
+        return (self._part.bytes if self._part is not None else 0) + self._held_size
+
+    @property
+    def size(self) -> int | None:
+        """How many it will have, where that was declared."""
+        return self._declared
+
+    # -- the exchange ----------------------------------------------------------------------------------
+
+    def head(self, answer: Answer) -> bool:
+        """The head came: whether the body is wanted."""
+        self._answer = answer
+        self.answered = self._ground.courier.clock()
+        try:
+            self._result = self._without_body(answer)
+            if self._result is not None:
+                return False
+            self._judge_head(answer)
+        except errors.RequestError as error:
+            self._result = error
+        except OSError as error:
+            self._result = _told(answer.url, error)
+        return self._result is None
+
+    def _without_body(self, answer: Answer) -> Outcome | Hop | None:
+        """What an answer comes to that brings no file."""
+        following = redirected(self._ground.courier, self._hop, answer)
+        if following is not None:
+            return following
+        if answer.status == 304 and self._resume is None and self._conditions():
+            return Outcome("unchanged", self.task.path, answer.url, status=304, why="the server says it is the same")
+        if self._resume is not None:
+            self._judge_range(answer, self._resume)
+        else:
+            check_status(self._ground.courier, answer)
+        return self._named(answer)
+
+    def _judge_range(self, answer: Answer, asked: resume.Resume) -> None:
+        """Whether the part goes on; if not, it goes, and starts again now (200) or at the next attempt."""
+        wrong = resume.fits(asked, answer.status, answer.headers)
+        if wrong is None:
+            return
+        self._resume = None
+        if answer.status in (206, 416):
+            self._drop()
+            raise errors.ProtocolError(answer.url, f"{wrong}; the file starts again")
+        check_status(self._ground.courier, answer)
+
+    def _named(self, answer: Answer) -> Outcome | None:
+        """T1b: the whole name, where the response completes it; an Outcome where what stands there ends the file."""
+        task = self.task
+        if task.complete:
+            return None
+        extension = extension_from(answer.headers.get("content-disposition"), answer.headers.get("content-type"))
+        path = naming.complete(task.download.path, extension, records_name=self._ground.records)
+        named = self._ground.ledger.complete_name(task, path)
+        if named.ending is not None:
+            return Outcome(named.ending, url=answer.url, status=answer.status, why="a file stands under its name")
+        self.task = replace(task, path=named.path, complete=True, part=named.part, stood=named.stood)
+        return None
+
+    def _judge_head(self, answer: Answer) -> None:
+        headers, task = answer.headers, self.task
+        length = headers.get("content-length", "")
+        if "content-encoding" in headers:
+            self._decoder = _decoder(answer)
+        elif length.isdigit():
+            self._declared = int(length) + (self._resume.offset if self._resume is not None else 0)
+        self._validator = resume.validator_of(headers)
+        wanted = self._ground.demand_of(task.download)
+        self._check = check_for(task.download, answer.url, task.path, headers, wanted, answer.status)
+        self._check.head(self._declared)
+        self._start = bytearray() if self._check.first and self._resume is None else None
+        self._ground.flying[task.id] = self
+        if self._resume is not None:
+            self._reopen(self._resume)
+
+    def piece(self, piece: bytes) -> None:
+        """Some bytes of the body."""
+        if self._decoder is None:
+            self._take(piece)
+            return
+        assert self._answer is not None, "the head comes first"
+        try:
+            for each in self._decoder.pieces(piece):
+                self._take(each)
+        except EncodingTrouble as error:
+            raise _encoding(self._answer.url, error) from error
+
+    def _take(self, piece: bytes) -> None:
+        self._held.append(piece)
+        self._held_size += len(piece)
+        if self._start is not None:
+            self._look(piece)
+        if self._held_size >= self._ground.buffer:
+            self._spill()
+
+    def _look(self, piece: bytes) -> None:
+        """The first bytes are judged as soon as they tell something."""
+        assert self._start is not None, "asked before"
+        self._start += piece[: max(0, self._check.first - len(self._start))]
+        if len(self._start) >= self._check.wants and self._check.begin(bytes(self._start), False):
+            self._start = None
+
+    # -- bytes to the part -----------------------------------------------------------------------------
+
+    def _spill(self) -> None:
+        """What is held goes to the part."""
+        assert self._answer is not None, "the head comes first"
+        try:
+            part = self._part or self._open()
+            part.append(self._held)
+        except OSError as error:
+            raise _told(self._answer.url, error) from error
+        self._check.grown(part.bytes)
+        self._sum(part)
+        self._held.clear()
+        self._held_size = 0
+        if part.bytes > NOTED:
+            self._note(part)
+
+    def _sum(self, part: Part) -> None:
+        if self._sums is None:
+            self._sums = Sums(self._check.algorithms)
+        if self._followed is None and part.bytes <= FOLLOWED:
+            self._sums.add(self._held)
+            return
+        if self._followed is None:
+            self._followed = Followed(part, self._sums)
+        self._ground.follower.grown(self._followed, part.bytes)
+
+    def _open(self) -> Part:
+        """A new part; one of ours that an earlier attempt left is removed: the ledger knows that it is ours."""
+        path = self.task.part
+        assert path is not None, "a complete name has a part"
+        try:
+            self._part = self._ground.folder.open_part(path)
+        except FileExistsError:
+            self._drop()
+            self._part = self._ground.folder.open_part(path)
+        return self._part
+
+    def _reopen(self, asked: resume.Resume) -> None:
+        """The part goes on where it ends; what stands in it is hashed by the follower."""
+        assert self.task.part is not None, "a noted part"
+        self._part = part = self._ground.folder.open_part(self.task.part, again=True)
+        if self.task.noted is None or part.inode != self.task.noted.inode:
+            raise errors.ProtocolError(self.wire.url, "another file stands where its part was")
+        part.cut(asked.offset)
+        part.bytes = asked.offset
+        self._sums = Sums(self._check.algorithms)
+        self._followed = Followed(part, self._sums)
+        self._ground.follower.grown(self._followed, part.bytes)
+
+    def _note(self, part: Part) -> None:
+        """T2: the part can be continued, if what comes has a validator and no encoding."""
+        if self.task.noted is not None or self._validator is None or self._decoder is not None:
+            return
+        assert self._answer is not None, "the head comes first"
+        headers = self._answer.headers
+        note = PartNote(
+            part.inode, self._validator, headers.get("etag"), headers.get("last-modified"), self._declared,
+            None, self._ground.boot,
+        )  # fmt: skip
+        self._ground.ledger.note_part(self.task.id, note)
+        self.task = replace(self.task, noted=note)
+
+    def _drop(self) -> None:
+        """The part goes, and before it what the ledger knows of it: its inode may be given to another file."""
+        if self._part is not None:
+            self._part.close()
+            self._part = None
+        self.task = self._ground.discard(self.task)
+
+    # -- the end ---------------------------------------------------------------------------------------
+
+    def done(self, trouble: Exception | None) -> None:
+        """The exchange is over."""
+        if trouble is None and self._result is None:
+            try:
+                self._end_body()
+                return
+            except OSError as error:
+                trouble = _told(self.wire.url, error)
+            except Exception as error:
+                trouble = error
+        self._give_up(trouble if self._result is None else self._result)
+
+    def _end_body(self) -> None:
+        """All bytes came: what is left is written, hashed, judged and named."""
+        answer = self._answer
+        assert answer is not None, "the head comes first"
+        if self._decoder is not None:
+            try:
+                self._decoder.finish()
+            except EncodingTrouble as error:
+                raise _encoding(answer.url, error) from error
+        if self._declared is not None and self.received != self._declared:
+            raise errors.LengthError(answer.url, f"{self.received} bytes came, {self._declared} were declared")
+        self._is_whole = True  # whatever is wrong from here on is wrong with the bytes that stand there
+        if self._start is not None:
+            self._check.begin(bytes(self._start), self._part is None)
+        if self._held or self._part is None:
+            self._spill()
+        if self._followed is not None:
+            self._ground.follower.end(self._followed, self._hashed)
+        else:
+            self._over(self, self._finish())
+
+    def _hashed(self, trouble: Exception | None) -> None:
+        """The follower is at the end."""
+        assert self._answer is not None, "the head comes first"
+        try:
+            if trouble is not None:
+                raise trouble
+            outcome = self._finish()
+        except OSError as error:
+            self._give_up(_told(self._answer.url, error))
+        except Exception as error:
+            self._give_up(error)
+        else:
+            self._over(self, outcome)
+
+    def _finish(self) -> Outcome:
+        answer, part, sums = self._answer, self._part, self._sums
+        assert answer is not None and part is not None and sums is not None, "a body came"  # noqa: PT018
+        if self._check is not NOTHING:
+            self._check.end(part.bytes, lambda offset, count: part.read_at(offset, count), sums.hex)
+        headers = answer.headers
+        saved = Outcome(
+            "saved", self.task.path, answer.url, status=answer.status, bytes=part.bytes, sha256=sums.hex(),
+            type=media_type(headers.get("content-type")), etag=headers.get("etag"),
+            last_modified=headers.get("last-modified"),
+        )  # fmt: skip
+        outcome = self._ground.give_name(self.task, part, saved)
+        self._part = None
+        self._ground.flying.pop(self.task.id, None)
+        return outcome
+
+    def _give_up(self, result: Outcome | Hop | Exception | None) -> None:
+        """The part stays where it can be continued, and goes otherwise."""
+        self._ground.flying.pop(self.task.id, None)
+        assert result is not None, "something ended it"
+        try:
+            self._leave(result)
+        except OSError as error:
+            result = _told(self.wire.url, error)
+        except errors.DiskError as error:
+            result = error
+        self._over(self, result)
+
+    def _leave(self, result: Outcome | Hop | Exception) -> None:
+        part, self._part = self._part, None
+        if part is None:
+            if isinstance(result, Outcome) and self.task.part is not None and self.task.noted is not None:
+                self._drop()
+            return
+        is_cut = isinstance(result, errors.RequestError) and not isinstance(result, errors.SkippedError)
+        try:
+            if is_cut and not self._is_whole:
+                part.append(self._held)
+                if part.bytes > NOTED:
+                    self._note(part)
+        finally:
+            part.close()
+        # A part that was noted stays for the next attempt, or for the next run where a bug or a full disk ended it.
+        if self.task.noted is None or self._is_whole or isinstance(result, (Outcome, errors.SkippedError)):
+            self._drop()
+
+
+def _decoder(answer: Answer) -> Decoder:
+    try:
+        return Decoder(answer.headers["content-encoding"], NO_LIMIT)
+    except EncodingTrouble as error:
+        raise _encoding(answer.url, error) from error
+
+
+def _encoding(url: str, error: EncodingTrouble) -> errors.RequestError:
+    return (errors.LimitError if isinstance(error, LimitTrouble) else errors.EncodingError)(url, str(error))
+
+
+def _told(url: str, error: OSError) -> errors.WriteError:
+    """What the file system refuses for one file is that file's failure; a full disk goes up (DiskError)."""
+    return errors.WriteError(secrets.display(url), f"{error.filename or 'the file'}: {error.strerror}")

@@ -1,0 +1,61 @@
+"""The short way for an ordinary URL: a proof that nothing has to be done to it.
+
+A URL of a list is percent-encoded (`urls.fixed`), brought to its canonical form
+(`urls.canonical`), and its last segment made a safe name (`naming.url_name`, `safe_path`).
+Of a million URLs nearly all come out as they went in, and the work costs more than the
+ledger. One regex proves for most of those that all four change nothing:
+
+    host      lower case, no user, no port that is the scheme's own or no number of 16 bits
+    path      no segment that begins with a dot; characters and escapes that stay as they are
+    name      no escape, no dot or dash at its beginning, no dot at its end, no name of a device, at
+              most 200 characters; its ending known, or none at all (then the response tells it)
+    query     not empty; characters and escapes that stay as they are
+
+Another proves it of a URL whatever its name. What they do not prove takes the long way;
+tests compare the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from scraper.files.naming import KNOWN_EXTENSIONS, UNKNOWN_EXT, fold
+
+_HOST = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
+_PORT = r"(?!:(?:80|443)[/?]):(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_ESCAPE = "%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"  # of no unreserved character
+_CHARS = rf"(?:[A-Za-z0-9!$&'()*+,;:=@~_.-]++|{_ESCAPE})"
+_QUERY = rf"\?(?:[A-Za-z0-9!$&'()*+,;:=@~_./?-]++|{_ESCAPE})++"
+_DEVICE = r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9])"
+_NAME = rf"(?!(?i:{_DEVICE})(?![A-Za-z0-9_~-]))([A-Za-z0-9!$&'()+,;=@~_][A-Za-z0-9!$&'()+,;=@~_.-]{{0,199}}+)(?<!\.)"
+_CANONICAL = re.compile(rf"https?://{_HOST}(?:{_PORT})?(?:/(?!\.){_CHARS}*+)+(?:{_QUERY})?")
+_PLAIN = re.compile(rf"https?://{_HOST}(?:{_PORT})?(?:/(?!\.){_CHARS}++)*/{_NAME}(?:{_QUERY})?")
+
+
+def is_canonical(url: str) -> bool:
+    """Whether it is certain that a text is an http or https URL that is fixed and canonical already."""
+    return _CANONICAL.fullmatch(url) is not None
+
+
+def namer(records_name: str) -> Callable[[str], str | None]:
+    """A function from a URL to its path below dest, or to None where the URL must take the long way.
+
+    Where it gives a path, the URL is fixed and canonical already, and an http or https URL.
+
+    Args:
+        records_name: the records file below dest; what stands in its way takes the long way.
+    """
+    match = _PLAIN.fullmatch
+    taken = fold(next((segment for segment in records_name.split("/") if segment not in ("", ".", "..")), ""))
+
+    def name_of(url: str) -> str | None:
+        if (found := match(url)) is None:
+            return None
+        name = found[1]
+        _, dot, ending = name.rpartition(".")
+        if not dot:
+            return None if name.lower() == taken else name + UNKNOWN_EXT
+        return name if ending.lower() in KNOWN_EXTENSIONS and name.lower() != taken else None
+
+    return name_of

@@ -1,0 +1,69 @@
+"""What stopped a transfer: libcurl's codes (curl.se/libcurl/c/libcurl-errors.html) as our classes, a table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pycurl
+
+from scraper import errors
+
+
+class Row(NamedTuple):
+    """What a code means; as net/trouble.Row."""
+
+    cls: type[errors.RequestError]
+    message: str
+    sent: bool = True
+    final: bool = False
+
+
+_TLS = Row(errors.TlsError, "TLS failed", sent=False)
+_NOT_HTTP = Row(errors.ProtocolError, "not HTTP")
+_BROKE = Row(errors.ProtocolError, "the connection broke")
+_UNSENT = Row(errors.ProtocolError, "the request cannot be sent", sent=False, final=True)
+_PROXY = Row(errors.ProxyError, "the proxy failed", sent=False)
+_SLOW = Row(errors.TimeoutError, "no connection in time", sent=False)
+_CODES = {
+    pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,  # also an answer of HTTP/0.9
+    pycurl.E_URL_MALFORMAT: _UNSENT,
+    pycurl.E_COULDNT_RESOLVE_PROXY: _PROXY,
+    pycurl.E_COULDNT_RESOLVE_HOST: Row(errors.DnsError, "the host name has no address", sent=False),
+    pycurl.E_COULDNT_CONNECT: Row(errors.ConnectError, "no connection", sent=False),
+    pycurl.E_PARTIAL_FILE: Row(errors.LengthError, "the body ended early"),
+    pycurl.E_OPERATION_TIMEOUTED: _SLOW,
+    pycurl.E_SSL_CONNECT_ERROR: _TLS,
+    pycurl.E_SSL_CERTPROBLEM: _TLS,
+    pycurl.E_SSL_CIPHER: _TLS,
+    pycurl.E_SSL_CACERT: _TLS,
+    pycurl.E_SSL_CACERT_BADFILE: _TLS,
+    pycurl.E_SSL_ISSUER_ERROR: _TLS,
+    pycurl.E_SSL_INVALIDCERTSTATUS: _TLS,
+    pycurl.E_SSL_PINNEDPUBKEYNOTMATCH: _TLS,
+    pycurl.E_SEND_ERROR: _BROKE,
+    pycurl.E_RECV_ERROR: _BROKE,
+    pycurl.E_GOT_NOTHING: Row(errors.ProtocolError, "the connection broke"),
+    97: _PROXY,  # CURLE_PROXY: a SOCKS or CONNECT handshake
+    100: Row(errors.LimitError, "the head of the answer is too large"),  # CURLE_TOO_LARGE
+}
+_OF_THE_PROXY = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_OPERATION_TIMEOUTED})
+
+
+def transfer_trouble(
+    code: int, text: str, url: str, *, proxied: bool, connected: bool, has_head: bool
+) -> errors.RequestError:
+    """The error of what stopped a transfer.
+
+    Args:
+        code, text: what libcurl says.
+        proxied: whether a proxy stands between; connected: whether the way to the server was open.
+        has_head: whether the head of the answer had come.
+    """
+    row = _CODES.get(code, _NOT_HTTP)
+    if proxied and not connected and (code in _OF_THE_PROXY or "CONNECT" in text):
+        row = _PROXY
+    elif row is _BROKE and not connected:
+        row = Row(errors.ConnectError, "no connection", sent=False)
+    elif row.cls is errors.LimitError and has_head:
+        row = _NOT_HTTP
+    return row.cls(url, f"{row.message}: {text or code}", sent=row.sent, final=row.final)

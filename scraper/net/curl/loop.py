@@ -1,0 +1,240 @@
+"""The event loop of one thread: many transfers, one epoll, no waiting but there.
+
+Theory. libcurl says through callbacks which sockets it waits for and when it wants to be
+called at the latest; the loop waits for the first of that, for a wake-up of the source,
+and for the next look at what takes too long. Callbacks only note; whatever talks to the
+source is done between libcurl's calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pycurl
+
+from scraper import errors, secrets
+from scraper.net.answer import DRAIN_TIME
+from scraper.net.curl.profiles import Profile, profile_of
+from scraper.net.curl.transfer import Transfer, header_lines
+from scraper.net.outgoing import Outgoing, UnsendableError
+from scraper.net.transport import Exchange, Source
+
+LOOK = 0.25
+"""Seconds between two looks at the transfers in flight."""
+IDLE = 10.0
+"""Seconds that the loop waits at most, whatever anybody said."""
+_EVENTS = {
+    pycurl.POLL_IN: select.EPOLLIN,
+    pycurl.POLL_OUT: select.EPOLLOUT,
+    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
+}
+
+
+class Loop:
+    """One thread's transfers.
+
+    Args:
+        most: transfers in flight.
+    """
+
+    def __init__(self, outgoing: Outgoing, source: Source, most: int, clock: Callable[[], float]) -> None:
+        self._outgoing = outgoing
+        self._source = source
+        self._most = most
+        self._clock = clock
+        self._epoll = select.epoll()
+        self._multi = _Multi(self._epoll, clock, most)
+        self._idle: dict[Profile, list[Transfer]] = {}
+        self._flying: set[Transfer] = set()
+        self._looked = 0.0
+        self._is_over = False
+        self._hungry = True
+        self._waking = threading.Lock()
+        self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._waker, select.EPOLLIN)
+        source.wake_by(self._wake)
+
+    def run(self) -> None:
+        """Until the source gives no more and nothing is in flight."""
+        try:
+            while not self._is_over or self._flying:
+                self._turn()
+        except BaseException as bug:  # handed to the main thread, which raises it
+            self._source.failed_with(bug)
+        finally:
+            self._close()
+
+    def _wake(self) -> None:
+        with self._waking:
+            if self._waker >= 0:
+                os.eventfd_write(self._waker, 1)
+
+    def _turn(self) -> None:
+        if self._hungry and not self._is_over:
+            self._take()
+            if self._is_over and not self._flying:
+                return
+        self._wait()
+        self._multi.on_time(self._clock())
+        self._collect()
+        self._look()
+
+    def _take(self) -> None:
+        room = self._most - len(self._flying)
+        if room <= 0:
+            return
+        given = self._source.take(room)
+        self._hungry = False
+        if given is None:
+            self._is_over = True
+            return
+        for exchange in given:
+            self._begin(exchange)
+
+    def _begin(self, exchange: Exchange) -> None:
+        asked, out = exchange.wire, self._outgoing
+        try:
+            url = out.url(asked)
+            headers, found = header_lines(out, asked, url)
+            profile = profile_of(out, asked, url, found)
+            transfer = self._transfer(profile)
+            transfer.begin(exchange, asked, url, headers)
+        except (UnsendableError, UnicodeError, ValueError, pycurl.error) as error:
+            told = f"the request cannot be sent: {out.conceal(str(error))}"
+            exchange.done(errors.ProtocolError(secrets.display(asked.url), told, sent=False, final=True))
+            self._hungry = True
+            return
+        self._flying.add(transfer)
+        self._multi.handle.add_handle(transfer.easy)
+
+    def _transfer(self, profile: Profile) -> Transfer:
+        idle = self._idle.setdefault(profile, [])
+        return idle.pop() if idle else Transfer(self._outgoing, profile, self._clock)
+
+    # -- waiting ---------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        for descriptor, events in self._epoll.poll(self._patience()):
+            if descriptor == self._waker:
+                os.eventfd_read(self._waker)
+                self._hungry = True
+            else:
+                self._multi.on_event(descriptor, events)
+
+    def _patience(self) -> float:
+        """Seconds until something is to be done whatever happens."""
+        if self._hungry and len(self._flying) < self._most and not self._is_over:
+            return 0.0
+        now = self._clock()
+        ends = [now + IDLE]
+        if self._multi.due is not None:
+            ends.append(self._multi.due)
+        if self._flying:
+            ends.append(self._looked + LOOK)
+        if len(self._flying) < self._most and not self._is_over:
+            pause = self._source.pause()
+            if pause is not None:
+                ends.append(now + pause)
+                self._hungry = True
+        return max(0.0, min(ends) - now)
+
+    # -- what came to its end --------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        while True:
+            queued, whole, broken = self._multi.handle.info_read()
+            for easy in whole:
+                easy.transfer.look_back()
+                self._ended(easy.transfer, 0, "")
+            for easy, code, text in broken:
+                self._ended(easy.transfer, code, text)
+            if not queued:
+                return
+
+    def _ended(self, transfer: Transfer, code: int, text: str) -> None:
+        self._put_away(transfer)
+        transfer.finish(code, text)
+
+    def _put_away(self, transfer: Transfer) -> None:
+        self._flying.remove(transfer)
+        self._multi.handle.remove_handle(transfer.easy)
+        self._idle[transfer.profile].append(transfer)
+        self._hungry = True
+
+    def _look(self) -> None:
+        """Several times a second: who takes too long?"""
+        now = self._clock()
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        for transfer in [*self._flying]:
+            trouble = transfer.look(DRAIN_TIME)
+            if trouble is not None:
+                self._put_away(transfer)
+                transfer.stop(trouble)
+
+    def _close(self) -> None:
+        for transfer in self._flying:
+            self._multi.handle.remove_handle(transfer.easy)
+        for idle in self._idle.values():
+            for transfer in idle:
+                transfer.easy.close()
+        self._multi.handle.close()
+        self._epoll.close()
+        with self._waking:  # a bell may still ring
+            waker, self._waker = self._waker, -1
+            os.close(waker)
+
+
+class _Multi:
+    """libcurl's multi handle, and what it waits for.
+
+    Attributes:
+        due: when libcurl wants to be called, or None.
+    """
+
+    def __init__(self, epoll: Any, clock: Callable[[], float], most: int) -> None:
+        self._epoll = epoll
+        self._clock = clock
+        self._known: set[int] = set()
+        self.due: float | None = None
+        self.handle = pycurl.CurlMulti()
+        self.handle.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self.handle.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self.handle.setopt(pycurl.M_MAXCONNECTS, most + 64)
+        self.handle.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+
+    def _on_socket(self, event: int, descriptor: int, multi: Any, data: Any) -> None:
+        if event == pycurl.POLL_REMOVE:
+            if descriptor in self._known:
+                self._known.remove(descriptor)
+                with contextlib.suppress(FileNotFoundError, OSError):  # closed already, and so forgotten
+                    self._epoll.unregister(descriptor)
+        elif descriptor in self._known:
+            self._epoll.modify(descriptor, _EVENTS[event])
+        else:
+            self._known.add(descriptor)
+            self._epoll.register(descriptor, _EVENTS[event])
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self.due = None if milliseconds < 0 else self._clock() + milliseconds / 1000
+
+    def on_event(self, descriptor: int, events: int) -> None:
+        """A socket is ready."""
+        mask = (
+            (pycurl.CSELECT_IN if events & (select.EPOLLIN | select.EPOLLHUP) else 0)
+            | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0)
+            | (pycurl.CSELECT_ERR if events & select.EPOLLERR else 0)
+        )
+        self.handle.socket_action(descriptor, mask)
+
+    def on_time(self, now: float) -> None:
+        """libcurl's timer may be due."""
+        if self.due is not None and now >= self.due:
+            self.due = None
+            self.handle.socket_action(pycurl.SOCKET_TIMEOUT, 0)

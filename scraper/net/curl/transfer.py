@@ -1,0 +1,259 @@
+"""One transfer at a time on one easy handle: begun, fed by libcurl's callbacks, over.
+
+What raises in a callback would be printed by pycurl and lost, so it is kept here, the
+transfer is stopped, and `trouble` tells it when libcurl gives the handle back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pycurl
+
+from scraper import errors, secrets, urls
+from scraper.net import cookies, head
+from scraper.net.answer import DRAIN
+from scraper.net.curl.faults import transfer_trouble
+from scraper.net.curl.profiles import Profile, new_handle
+from scraper.net.outgoing import Outgoing, UnsendableError, Wire, basic_header
+from scraper.net.pace import Pace
+from scraper.net.transport import Exchange
+
+_BLANK = (b"\r\n", b"\n")
+STOP = 0
+"""What a write callback returns to end the transfer."""
+
+
+class CurlAnswer:
+    """The head of an answer (answer.Answer)."""
+
+    __slots__ = ("address", "headers", "is_proxied", "reason", "status", "url")
+
+    def __init__(self, url: str, found: head.Head, outgoing: Outgoing, address: str | None) -> None:
+        self.url = url
+        self.status = found.status
+        self.reason = outgoing.conceal(found.reason)
+        self.headers = {name: outgoing.header_text(value) for name, value in found.headers.items()}
+        self.address = address
+        self.is_proxied = address is None
+
+
+class Transfer:
+    """A handle with its callbacks.
+
+    Attributes:
+        easy: the handle; its attribute `transfer` leads back here.
+        exchange: what is on its way, or None.
+        size: bytes of the body that came.
+    """
+
+    def __init__(self, outgoing: Outgoing, profile: Profile, clock: Callable[[], float]) -> None:
+        self.profile = profile
+        self.exchange: Exchange | None = None
+        self.size = 0
+        self._outgoing = outgoing
+        self._clock = clock
+        self._address: str | None = None
+        self._lines: list[bytes] = []
+        self._given: list[bytes] = []
+        self.easy = easy = new_handle(outgoing, profile)
+        easy.transfer = self
+        easy.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        easy.setopt(pycurl.WRITEFUNCTION, self._write)
+        if profile.proxy is None:
+            easy.setopt(pycurl.PREREQFUNCTION, self._reach)
+
+    def begin(self, exchange: Exchange, asked: Wire, url: str, headers: list[bytes]) -> None:
+        """Puts an exchange on the handle."""
+        easy = self.easy
+        self.exchange, self._asked, self._url = exchange, asked, url
+        self.size, self._seen = 0, 0
+        self._answer: CurlAnswer | None = None
+        self._is_wanted = True
+        self._trouble: Exception | None = None
+        self._lines.clear()
+        self._address = None
+        self._pace = Pace(self._outgoing.http.timeout, asked.url, self._clock, deadline=asked.deadline)
+        easy.setopt(pycurl.URL, url)
+        if headers != self._given:
+            easy.setopt(pycurl.HTTPHEADER, headers)
+            self._given = headers
+        if asked.method == "HEAD":
+            easy.setopt(pycurl.NOBODY, 1)
+        elif asked.method == "GET":
+            easy.setopt(pycurl.HTTPGET, 1)
+        else:
+            easy.setopt(pycurl.CUSTOMREQUEST, asked.method)
+
+    # -- callbacks -------------------------------------------------------------------------------------
+
+    def _write(self, piece: bytes) -> int | None:
+        try:
+            if self._answer is None:
+                self._judge()
+            self.size += len(piece)
+            if self._is_wanted:
+                self.exchange.piece(piece)  # type: ignore[union-attr]
+            elif self.size > DRAIN:
+                return STOP
+        except Exception as error:
+            self._trouble = error
+            return STOP
+        return None
+
+    def _reach(self, address: str, *_: object) -> int:
+        """The connection stands, new or used again; nothing was sent yet."""
+        self._address = address
+        if self._asked.guarded and urls.is_private(address):
+            told = f"a public page leads to the private address {address}"
+            self._trouble = errors.SkippedError(self._asked.url, "private", told)
+            return int(pycurl.PREREQFUNC_ABORT)
+        return int(pycurl.PREREQFUNC_OK)
+
+    def _judge(self) -> None:
+        """The head is whole: a body, or its end, follows."""
+        shown = secrets.display(self._asked.url)
+        try:
+            found = head.read(self._lines)
+        except head.HeadLimitError as error:
+            raise _too_large(shown, error) from error
+        except head.BadHeadError as error:
+            raise errors.ProtocolError(shown, f"not HTTP: {error}") from error
+        if found.cookies:
+            cookies.take(self._outgoing.cookies, self._url, found.cookies)
+        if found.status == 407 and self.profile.proxy is not None:
+            raise errors.ProxyError(shown, "the proxy wants a user and password (407)", sent=False)
+        self._answer = CurlAnswer(shown, found, self._outgoing, self._address)
+        assert self.exchange is not None, "begun"
+        self._is_wanted = self.exchange.head(self._answer)
+
+    # -- in flight -------------------------------------------------------------------------------------
+
+    def look(self, drain_time: float) -> Exception | None:
+        """What is wrong with the time it takes: asked several times a second.
+
+        Args:
+            drain_time: seconds for a body that nobody wants.
+        """
+        count, self._seen = self.size - self._seen, self.size
+        try:
+            if self._answer is not None and not self._is_wanted and self._pace.age > drain_time and not count:
+                return DrainedError()
+            if self._answer is None and not self._lines and not self.easy.getinfo(pycurl.PRETRANSFER_TIME):
+                self._pace.connecting()
+            elif self._answer is None and not self._has_head:
+                self._pace.waiting()
+            else:
+                if self._answer is None:
+                    self._judge()  # without waiting for the first byte of the body
+                self._pace.step(count)
+            if len(self._lines) > head.INTERIM * head.LINES:
+                raise errors.LimitError(self._asked.url, "the head of the answer is too large")
+        except Exception as error:
+            return error
+        return None
+
+    @property
+    def _has_head(self) -> bool:
+        """Whether all of the head came, that of an interim answer aside."""
+        if not self._lines or self._lines[-1] not in _BLANK:
+            return False
+        last = next((line for line in reversed(self._lines) if line.startswith(b"HTTP/")), b"")
+        return b" 1" not in last[:11]
+
+    def look_back(self) -> None:
+        """It is whole by its framing, and still on its connection.
+
+        libcurl reads as many bytes as were declared; where more came it says nothing, but it does not keep the
+        connection, though the server would.
+        """
+        answer = self._answer
+        if answer is None or answer.is_proxied or not self._is_wanted or "content-length" not in answer.headers:
+            return
+        if self._is_kept_open(answer) and self.easy.getinfo(pycurl.ACTIVESOCKET) == -1:
+            self._trouble = errors.LengthError(answer.url, "more bytes came than were declared")
+
+    def _is_kept_open(self, answer: CurlAnswer) -> bool:
+        """Whether the server means to (RFC 9112 section 9.3)."""
+        first = next(line for line in reversed(self._lines) if line.startswith(b"HTTP/"))
+        return first.startswith(b"HTTP/1.1 ") and "close" not in answer.headers.get("connection", "").lower()
+
+    def finish(self, code: int, text: str) -> None:
+        """libcurl is done with it: tells the exchange how it ended. `code` 0: whole."""
+        exchange, self.exchange = self.exchange, None
+        assert exchange is not None, "begun"
+        if self._trouble is None and self._answer is None and (code == 0 or self._has_head):
+            self._judge_late(exchange)
+        exchange.done(self._ended(code, text))
+
+    def stop(self, why: Exception) -> None:
+        """It takes too long."""
+        self._trouble = None if isinstance(why, DrainedError) else why
+        if self._trouble is None:
+            self._is_wanted = False
+        self.finish(pycurl.E_WRITE_ERROR, "stopped")
+
+    def _judge_late(self, exchange: Exchange) -> None:
+        """An answer without a body."""
+        self.exchange = exchange
+        try:
+            self._judge()
+        except Exception as error:
+            self._trouble = error
+        self.exchange = None
+
+    def _ended(self, code: int, text: str) -> Exception | None:
+        if self._trouble is not None or code == 0:
+            return self._trouble
+        if self._answer is None:
+            try:
+                head.check_size(self._lines)
+            except head.HeadLimitError as error:
+                return _too_large(self._asked.url, error)
+        elif not self._is_wanted:
+            return None  # the rest of a body that nobody wants
+        elif code == pycurl.E_PARTIAL_FILE and "content-length" not in self._answer.headers:
+            code = pycurl.E_RECV_ERROR  # cut in a chunk, or between two
+        return transfer_trouble(
+            code,
+            self._outgoing.conceal(text),
+            self._asked.url,
+            proxied=self.profile.proxy is not None,
+            connected=bool(self.easy.getinfo(pycurl.PRETRANSFER_TIME)),
+            has_head=self._answer is not None,
+        )
+
+
+def _too_large(url: str, error: Exception) -> errors.LimitError:
+    return errors.LimitError(url, f"the head of the answer is too large: {error}")
+
+
+class DrainedError(Exception):
+    """Enough was read of a body that nobody wants."""
+
+
+def header_lines(outgoing: Outgoing, wire_: Wire, url: str) -> tuple[list[bytes], Any]:
+    """The header lines of an exchange as libcurl takes them, and its credentials.
+
+    Raises:
+        UnsendableError: a value that cannot be sent.
+    """
+    found = outgoing.auth(wire_, url)
+    headers = outgoing.headers(wire_)
+    given = {name.lower() for name in headers}
+    if "cookie" not in given and (cookie := outgoing.cookie_header(wire_, url)):
+        headers["Cookie"] = cookie
+    if found is not None and found.kind != "digest":
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        headers["Authorization"] = basic_header(found)
+    return [_line(name, value) for name, value in headers.items()], found
+
+
+def _line(name: str, value: str | None) -> bytes:
+    """`Name:` keeps libcurl from sending its own, `Name;` sends an empty value."""
+    if any(char in name for char in "\r\n\0:"):
+        raise UnsendableError(f"{name!r} is no name of a header")
+    if value is None:
+        return f"{name}:".encode("latin-1")
+    return (f"{name}: {value}" if value else f"{name};").encode("latin-1")
