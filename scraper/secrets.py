@@ -50,6 +50,8 @@ def names(text: str) -> list[str]:
 
 def display(text: str) -> str:
     """The text as people and files see it: `{env:API_KEY}` for each mark."""
+    if text.isascii():
+        return text  # which marks are not
     return _MARK.sub(lambda at: f"{{{_name(at)}}}", text)
 
 
@@ -116,21 +118,22 @@ def is_distinct(value: str) -> bool:
 
 def display_all(value: Any) -> Any:
     """`display` for each text in a JSON-like value."""
-    return _each_text(value, display)
+    return each_text(value, display)
 
 
 def reveal_all(value: Any, lookup: Lookup) -> Any:
     """`reveal` for each text in a JSON-like value, mapping keys included."""
-    return _each_text(value, lambda text: reveal(text, lookup))
+    return each_text(value, lambda text: reveal(text, lookup))
 
 
-def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+def each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON-like value with each text in it changed, mapping keys included."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {_each_text(key, change): _each_text(inner, change) for key, inner in value.items()}
+        return {each_text(key, change): each_text(inner, change) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_each_text(inner, change) for inner in value)
+        return type(value)(each_text(inner, change) for inner in value)
     return value
 
 

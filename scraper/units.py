@@ -28,6 +28,17 @@ def size(value: int | float | str) -> int:
     return int(value)
 
 
+def rate(value: int | float | str) -> int:
+    """Bytes a second, written as a size.
+
+    Raises:
+        ValueError: not a size, or nothing at all.
+    """
+    if (found := size(value)) < 1:
+        raise ValueError("a rate is at least 1 byte a second; without a limit, leave it out")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Delay:
     """Seconds between two requests, drawn evenly between `low` and `high`."""

@@ -27,6 +27,13 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _HOST_AND_PORT = re.compile(
     r"""(?:\[[0-9A-Fa-f:.]+(?:%[^\[\]/\\]+)?\]|[^\x00-\x20\x7f"#%/:<>?@\[\\\]^`{|}]+)(?::\d*)?""", re.ASCII
 )
+# What both transports send as it is: nothing to encode, to lower or to resolve (the dots of a path aside).
+_READY = re.compile(
+    r"https?://(?:(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}|(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*)(?::(?!(?:80|443)/)[1-9]\d*)?"
+    r"/(?:[A-Za-z0-9!$&'()*+,:;=@\[\]~_?/.-]+|%[0-9A-Fa-f]{2})*+",
+    re.ASCII,
+)
+_NUMBER = re.compile(r"0x[0-9a-f]{0,15}|[0-9]{1,15}", re.ASCII)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
@@ -66,6 +73,53 @@ def _ascii_host(netloc: str) -> str:
         return userinfo + at + host.encode("idna").decode("ascii") + colon + port
     except UnicodeError:
         return userinfo + at + quote(host) + colon + port
+
+
+def sendable(url: str) -> str:
+    """The URL as it goes out: the same bytes, whoever sends it.
+
+    Without user, fragment and default port; host in lower case and ASCII, an address in its usual form; a path
+    without dot segments (`%2e` is a dot); what may not stand in a URL percent-encoded. All other percent-encoding
+    stays as it was written, for signatures are made over it.
+
+    Raises:
+        ValueError: it is no http or https URL.
+    """
+    if _READY.fullmatch(url) and "/." not in url and "%2e" not in url and "%2E" not in url:
+        return url
+    whole = fixed(url)
+    if not is_http(whole):
+        raise ValueError("it is no http or https URL")
+    parts = urlsplit(whole)
+    host, port = _usual(parts.hostname or ""), parts.port
+    netloc = f"[{host}]" if ":" in host else host
+    netloc += f":{port}" if port not in (None, _PORTS[parts.scheme]) else ""
+    empty = "?" if not parts.query and url.partition("#")[0].endswith("?") else ""
+    return urlunsplit((parts.scheme, netloc, _without_dots(parts.path) or "/", parts.query, "")) + empty
+
+
+def _usual(host: str) -> str:
+    """A host name, or an IP address in its usual form."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return _dotted(host) or host
+
+
+def _dotted(host: str) -> str | None:
+    """An IPv4 address of one to four numbers, octal and hexadecimal among them, as inet_aton reads it; else None."""
+    parts = host.lower().removesuffix(".").split(".")
+    if len(parts) > 4 or not all(map(_NUMBER.fullmatch, parts)):
+        return None
+    try:
+        *high, last = (
+            int(part[2:] or "0", 16) if part[:2] == "0x" else int(part, 8 if part[0] == "0" else 10) for part in parts
+        )
+    except ValueError:
+        return None
+    if any(number > 255 for number in high) or last >= 256 ** (4 - len(high)):
+        return None
+    return str(ipaddress.IPv4Address(last + sum(number << 24 - 8 * at for at, number in enumerate(high))))
 
 
 def canonical(url: str) -> str:
@@ -191,9 +245,12 @@ def is_address(host: str) -> bool:
 
 
 def is_private(address: str) -> bool:
-    """Whether an IP address is not public: loopback, private, link-local, CGNAT, also mapped into IPv6."""
+    """Whether an IP address is not public: loopback, private, link-local, CGNAT, also mapped into IPv6.
+
+    Forms that only inet_aton knows (`127.1`, `0x7f000001`) count: a resolver takes them, here or at a proxy.
+    """
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(_dotted(address) or address.partition("%")[0])
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):

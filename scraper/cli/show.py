@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -76,13 +77,20 @@ class Shown(Events):
         self._tell(url, ending, why)
 
     def file_ended(self, outcome: Outcome) -> None:
-        """Counts; prints the path of a saved file; tells what failed."""
+        """One file."""
+        self.files_ended([outcome])
+
+    def files_ended(self, outcomes: Sequence[Outcome]) -> None:
+        """Counts; prints the paths of saved files, in one piece; tells what failed."""
+        saved = [outcome for outcome in outcomes if outcome.ending == "saved"]
         with self._lock:
-            self._files += 1
-            self._bytes += outcome.bytes if outcome.kind == "saved" else 0
-        if outcome.kind == "saved" and self._paths:
-            self._out(f"{self._dest}/{outcome.path}")
-        self._tell(outcome.url or outcome.path, outcome.ending, outcome.why)
+            self._files += len(outcomes)
+            self._bytes += sum(outcome.bytes for outcome in saved)
+        if saved and self._paths:
+            self._out("\n".join(f"{self._dest}/{outcome.path}" for outcome in saved))
+        for outcome in outcomes:
+            if self._verbose or outcome.ending != "saved":
+                self._tell(outcome.url or outcome.path, outcome.ending, outcome.why)
 
     def planned(self, path: str) -> None:
         """Prints the path that a dry run would fetch."""

@@ -13,6 +13,8 @@ from scraper.model import PartNote, Stood
 SKIPPED, NAME_TAKEN = "skipped:exists", "failed:name"
 OF_OTHERS = frozenset({SKIPPED, NAME_TAKEN})
 """Endings of files under whose name stands what is not ours."""
+ANY_BOOT = "*"
+"""The boot of a note whose bytes were on the disk before it was written: they are there after loss of power too."""
 REPLACING = frozenset({"overwrite", "check"})
 """`existing` that puts a file over what stands under its name."""
 
@@ -52,4 +54,4 @@ def may_resume(note: PartNote | None, now: Stood | None, boot: str, *, durable: 
     """
     if note is None or note.validator is None or now is None or now.is_folder or now.inode != note.inode:
         return False
-    return durable or (note.boot == boot != "")
+    return durable or note.boot == ANY_BOOT or (note.boot == boot != "")

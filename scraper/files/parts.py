@@ -75,6 +75,10 @@ class Part:
         with full_disk_told(self.path):
             os.fdatasync(self.descriptor)
 
+    def stamp(self, modified: float, now: float) -> None:
+        """Gives it its modification time; seconds since 1970."""
+        os.utime(self.descriptor, ns=(int(now * 1e9), int(modified * 1e9)))
+
     def close(self) -> None:
         """Closes the file, once; errors of a late write are told here."""
         descriptor, self.descriptor = self.descriptor, -1
@@ -106,6 +110,8 @@ class OutputFolder:
     Args:
         root: is made where it is missing, unless `create` is off (a dry run): then an absent folder is empty.
     """
+
+    is_durable = False
 
     def __init__(self, root: Path, *, create: bool = True) -> None:
         self.root = root
@@ -204,16 +210,47 @@ class OutputFolder:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
 
-    def sha256(self, path: str) -> tuple[str, int]:
-        """Hex digest and size of a file."""
+    def link(self, path: str, to: str) -> None:
+        """A second name for a file, in any folder.
+
+        Raises:
+            FileExistsError: something stands there; DiskError, OSError: the disk refuses.
+        """
+        with (
+            full_disk_told(to),
+            self._folder_of(path, create=False) as (source, name),
+            self._folder_of(to, create=True) as (goal, new),
+        ):
+            if source is None:
+                raise FileNotFoundError(errno.ENOENT, "no such folder", path)
+            os.link(name, new, src_dir_fd=source, dst_dir_fd=goal, follow_symlinks=False)
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[int]:
+        """The descriptor of a regular file, to be read.
+
+        Raises:
+            OSError: there is none.
+        """
         with self._folder_of(path, create=False) as (folder, name):
             if folder is None:
                 raise FileNotFoundError(errno.ENOENT, "no such folder", path)
             with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
-                found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode):
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise OSError(errno.EINVAL, "not a regular file", path)
-                return hashlib.file_digest(file, "sha256").hexdigest(), found.st_size
+                yield file.fileno()
+
+    def sha256(self, path: str) -> tuple[str, int]:
+        """Hex digest and size of a file."""
+        with self.reading(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            size = os.fstat(descriptor).st_size
+            return hashlib.file_digest(file, "sha256").hexdigest(), size
+
+    def keep_file(self, path: str) -> None:
+        """What stands under a name, and the name, survive loss of power, where that is minded (power.py)."""
+
+    def keep_name(self, path: str) -> None:
+        """That a name was given, or that it was removed, survives loss of power, where that is minded."""
 
     def write_whole(self, path: str, lines: Iterator[bytes]) -> None:
         """Writes a file of our own (the records) as a part and renames it over the old one.
@@ -228,29 +265,49 @@ class OutputFolder:
             try:
                 for line in lines:
                     new.append([line])
+                if self.is_durable:
+                    new.sync()
                 new.close()
                 self.finish(part, path, replace=True)
+                self.keep_name(path)
             except BaseException:
                 new.close()
                 self.remove(part)
                 raise
 
-    @contextlib.contextmanager
-    def _folder_of(self, path: str, *, create: bool) -> Iterator[tuple[int | None, str]]:
+    def _folder_of(self, path: str, *, create: bool) -> _Way:
         """The descriptor of the folder that holds `path`, or None where it is missing, and the last name."""
-        *folders, name = path.split("/")
-        opened: list[int] = []
+        return _Way(self._root, path, create)
+
+
+class _Way:
+    """The way from the root to a file, its folders opened one in another."""
+
+    __slots__ = ("_create", "_opened", "_path", "_root")
+
+    def __init__(self, root: int | None, path: str, create: bool) -> None:
+        self._root = root
+        self._path = path
+        self._create = create
+        self._opened: list[int] = []
+
+    def __enter__(self) -> tuple[int | None, str]:
+        *folders, name = self._path.split("/")
         current = self._root
         try:
             for folder in folders:
-                current = _enter(current, folder, create=create)
+                current = _enter(current, folder, create=self._create)
                 if current is None:
                     break
-                opened.append(current)
-            yield current, name
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
+                self._opened.append(current)
+        except BaseException:
+            self.__exit__()
+            raise
+        return current, name
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._opened:
+            os.close(descriptor)
 
 
 def _enter(parent: int | None, name: str, *, create: bool) -> int | None:

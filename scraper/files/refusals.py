@@ -12,15 +12,23 @@ from scraper.errors import DiskError
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
-@contextlib.contextmanager
-def full_disk_told(path: str) -> Iterator[None]:
-    """A disk that takes nothing more stops the run; it is not the fault of one file."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise _told(path, error) from error
-        raise
+class full_disk_told:  # noqa: N801 - reads as a function
+    """A disk that takes nothing more stops the run; it is not the fault of one file.
+
+    A class, not a generator: it is entered some times for each file.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise _told(self._path, error) from error
 
 
 @contextlib.contextmanager

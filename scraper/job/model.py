@@ -22,6 +22,7 @@ from pydantic import (
 from scraper.job.parts import (
     LANGUAGES,
     AnyMethod,
+    Bool,
     Bound,
     Count,
     Expect,
@@ -281,6 +282,9 @@ class FileSettings(Model):
     accept: Accept = Accept.model_construct()
     segments: Count = 4
     transport: Literal["auto", "curl", "requests"] = "auto"
+    mtime: Literal["server", "now"] = "server"
+    duplicates: Literal["keep", "link", "copy"] = "keep"
+    durable: Bool = False
 
 
 # -- rules ---------------------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ def parsed(parse: Callable[[Any], Any], *kinds: type) -> Any:
 
 
 Size = Annotated[int | str, parsed(units.size, str, int)]
+Rate = Annotated[int | str, parsed(units.rate, str, int)]
 Delay = Annotated[float | int | str, parsed(units.delay, str, int, float)]
 Bound = Annotated[str | int, parsed(units.bound, str, int)]
 
@@ -210,7 +211,7 @@ class Polite(Model):
     robots: Literal["obey", "ignore"] = "obey"
     per_host: Count = 4
     delay: Delay = 0
-    rate: Size | None = None
+    rate: Rate | None = None
     hosts: dict[str, HostPolicy] = {}
 
 

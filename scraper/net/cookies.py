@@ -99,9 +99,14 @@ def fill(jar: CookieJar, cookies: Iterable[Cookie]) -> None:
         jar.set_cookie(cookie)
 
 
+def has_cookies(jar: CookieJar) -> bool:
+    """Whether there are any at all."""
+    return next(iter(jar), None) is not None
+
+
 def header_for(jar: CookieJar, url: str) -> str:
     """The Cookie header for a URL; "" where the jar has none for it."""
-    if next(iter(jar), None) is None:
+    if not has_cookies(jar):
         return ""
     request = urllib.request.Request(url)  # noqa: S310 - nothing is opened, the policy reads it
     jar.add_cookie_header(request)

@@ -21,6 +21,7 @@ from scraper.net.answer import Answer
 from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble
 from scraper.net.outgoing import Outgoing
 from scraper.net.pace import Pace
+from scraper.net.rate import Rate
 from scraper.net.redirect import Hop
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Courier:
         outgoing: puts together what is sent.
         known: secrets that what comes may echo, by the names of their marks.
         connections: how many connections to one host are kept.
+        rate: what all bodies together are held to; without it, nothing.
 
     Attributes:
         http: the settings of `http:`.
@@ -46,11 +48,13 @@ class Courier:
 
     def __init__(
         self, outgoing: Outgoing, known: dict[str, str] | None = None, *, connections: int = 32,
-        clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = wall_clock,
+        rate: Rate | None = None, clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = wall_clock,
     ) -> None:  # fmt: skip
         self.outgoing = outgoing
         self.http: Http = outgoing.http
         self.known = {} if known is None else known
+        self.rate = rate or Rate(None, clock)
         self.clock = clock
         self.now = now
         self._connections = connections
@@ -64,7 +68,7 @@ class Courier:
             if self._session is None:
                 from scraper.net.session import Session
 
-                self._session = Session(self.outgoing, self._connections)
+                self._session = Session(self.outgoing, self._connections, self.rate)
             return self._session
 
     def conceal(self, text: str) -> str:

@@ -15,6 +15,8 @@ _LENGTH = re.compile(r"[0-9]{1,18}(?:[ \t]*,[ \t]*[0-9]{1,18})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _STATUS = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: (.*))?", re.ASCII)
+BODILESS = (204, 304)
+"""Statuses that never have a body, whatever their heads say (RFC 9112 section 6.3)."""
 LINES = 100
 """Header lines of one answer; http.client's bound too."""
 INTERIM = 20
@@ -28,7 +30,7 @@ LINE = 64 * 1024
 class Head(NamedTuple):
     """Status, reason and headers as they came, Latin-1: names in lower case, a repeated one joined with ", ".
 
-    `cookies` are the values of Set-Cookie, which cannot be joined (RFC 6265 section 3).
+    `cookies` are the values of Set-Cookie, which cannot be joined (RFC 6265 section 3), also those of a challenge.
     """
 
     status: int
@@ -51,6 +53,8 @@ def read(lines: Sequence[bytes]) -> Head:
     Raises:
         BadHeadError, HeadLimitError: it is none, or too large.
     """
+    if lines and lines[0].startswith(b"HTTP/1.1 2") and (whole := _PLAIN.fullmatch(b"".join(lines).decode("latin-1"))):
+        return _plain(whole)
     starts = check_size(lines)
     if not starts:
         raise BadHeadError("no status line")
@@ -58,7 +62,48 @@ def read(lines: Sequence[bytes]) -> Head:
         raise HeadLimitError(f"more than {LINES} header lines")
     if lines[-1] not in (b"\r\n", b"\n"):
         raise BadHeadError("it is cut in its head")
-    return _read([line.rstrip(b"\r\n").decode("latin-1") for line in lines[starts[-1] :]])
+    heads = [_decoded(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    found = _read(heads[-1])
+    before = [value for each in heads[:-1] if not _is_interim(each[0]) for value in _cookies(each)]
+    return found._replace(cookies=(*before, *found.cookies)) if before else found
+
+
+def _decoded(lines: Sequence[bytes]) -> list[str]:
+    return [line.rstrip(b"\r\n").decode("latin-1") for line in lines]
+
+
+def _is_interim(first: str) -> bool:
+    return first.partition(" ")[2].startswith("1")
+
+
+def _cookies(lines: list[str]) -> list[str]:
+    pairs = (line.partition(":") for line in lines[1:])
+    return [value.strip(" \t") for name, _, value in pairs if name.lower() == "set-cookie"]
+
+
+_PLAIN = re.compile(
+    r"HTTP/1\.1 (2[0-9]{2}) ([\t -~]*)\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]{0,4096}\r\n){0,100})\r\n", re.ASCII
+)
+"""A success as nearly all are: one head, every line sound and short, all of it ASCII."""
+
+
+def _plain(whole: re.Match[str]) -> Head:
+    """The quick way for those: what is left to be judged is the framing."""
+    headers: dict[str, str] = {}
+    cookies: list[str] = []
+    for line in whole[3].split("\r\n"):
+        if line:
+            name, _, value = line.partition(":")
+            _add(headers, cookies, name.lower(), value.strip(" \t"))
+    if (wrong := _framing_fault(headers)) is not None:
+        raise BadHeadError(wrong)
+    return Head(int(whole[1]), whole[2], headers, tuple(cookies))
+
+
+def _add(headers: dict[str, str], cookies: list[str], name: str, value: str) -> None:
+    if name == "set-cookie":
+        cookies.append(value)
+    headers[name] = f"{headers[name]}, {value}" if name in headers else value
 
 
 def check_size(lines: Sequence[bytes]) -> list[int]:
@@ -89,10 +134,7 @@ def _read(lines: list[str]) -> Head:
             name, colon, value = line.partition(":")
             if not colon:
                 raise BadHeadError("a header line without a colon")
-            name, value = name.lower(), value.strip(" \t")
-            if name == "set-cookie":
-                cookies.append(value)
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            _add(headers, cookies, name.lower(), value.strip(" \t"))
     head = Head(int(first[1]), first[2] or "", headers, tuple(cookies))
     if (wrong := fault(head.status, headers)) is not None:
         raise BadHeadError(wrong)

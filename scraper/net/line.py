@@ -1,7 +1,7 @@
 """The line to a server: urllib3's connections with bounds that http.client lacks. Owns nothing but the bounds.
 
     bound(pool_manager)                        its connections are bounded from now on
-    line.begin(guarded, seconds); ...; line.peer
+    line.begin(guarded, seconds, url); ...; line.peer
 
 A socket's timeout counts from one recv to the next, so a head that drips in never ends:
 here the whole head must come within the read timeout, and everything within `seconds`.
@@ -45,16 +45,20 @@ class Line(threading.local):
     Attributes:
         guarded: whether a private address is refused.
         until: the monotonic time at which the exchange is over, or None.
+        url: as it goes out, byte for byte: urllib3 would encode it anew.
         peer: the address that was reached, or None where a proxy stands between.
+        is_asking: whether the way to the server is open: from here on it may have seen the request.
     """
 
     guarded = False
     until: float | None = None
+    url = ""
     peer: str | None = None
+    is_asking = False
 
-    def begin(self, *, guarded: bool, seconds: float | None) -> None:
+    def begin(self, *, guarded: bool, seconds: float | None, url: str) -> None:
         """A new exchange."""
-        self.guarded, self.peer = guarded, None
+        self.guarded, self.url, self.peer, self.is_asking = guarded, url, None, False
         self.until = None if seconds is None else time.monotonic() + seconds
 
     def reach(self, address: str) -> None:
@@ -106,7 +110,7 @@ class _Head(http.client.HTTPResponse):
         super().__init__(sock, *args, **options)
         self._watch = _Watch(sock)
         raw = self.fp.detach()
-        self.fp = _Lines(_Watched(raw, self._watch))
+        self._lines = self.fp = _Lines(_Watched(raw, self._watch))
         self._declared: int | None = None
 
     def begin(self) -> None:
@@ -121,26 +125,37 @@ class _Head(http.client.HTTPResponse):
             raise
         if any(not isinstance(defect, _OF_BODIES) for defect in self.msg.defects):
             raise BadHeadError("a header line without a colon")
+        if self._lines.last not in (b"\r\n", b"\n"):  # http.client takes the end of the connection for one
+            raise BadHeadError("it is cut in its head")
         self._watch.head_came()
-        self._declared = self.length
+        self._declared = None if self.status in head.BODILESS else self.length
+        self._see_chunks()
 
-    def _head_bytes(self) -> int:
-        lines: Any = self.fp
-        return int(lines.bytes)
+    def _see_chunks(self) -> None:
+        """http.client takes `chunked` with a blank behind it for no coding, and reads to the end of the connection."""
+        coding = self.headers.get("transfer-encoding", "").strip(" \t").lower()
+        if coding == "chunked" and self.length != 0 and not self.chunked:
+            self.chunked, self.chunk_left, self.length, self._declared = True, None, None, None
 
     def _close_conn(self) -> None:
         """The body is whole."""
         if self._declared is not None and self.length == 0:
-            self.surplus = self._watch.count > self._head_bytes() + self._declared or self._watch.has_more()
+            self.surplus = self._watch.count > self._lines.bytes + self._declared or self._watch.has_more()
         super()._close_conn()  # type: ignore[misc]
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(head.INTERIM):
+            self._check_protocol()
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 100 <= status < 200 or status == 101:
                 return version, status, reason
             http.client.parse_headers(self.fp)
         raise HeadLimitError(f"more than {head.INTERIM} interim answers")
+
+    def _check_protocol(self) -> None:
+        """What begins otherwise is no HTTP, and may never come to the end of its line."""
+        if not b"HTTP/".startswith(begun := self._lines.peek(1)[:5]):
+            raise http.client.BadStatusLine(repr(begun))
 
     def _read_and_discard_trailer(self) -> None:
         """Behind the last chunk an empty line must come (RFC 9112 section 7.1); http.client takes the end for one."""
@@ -180,9 +195,8 @@ class _Watch:
 
     def has_more(self) -> bool:
         """Whether bytes wait that nobody read."""
-        if hasattr(self._sock, "pending"):
-            return bool(self._sock.pending())
-        return wire.has_bytes(self._sock)
+        tls = getattr(self._sock, "sslobj", self._sock)  # TLS within TLS is an object of urllib3's
+        return bool(tls.pending()) if hasattr(tls, "pending") else wire.has_bytes(self._sock)
 
     def after(self, count: int) -> None:
         """So many bytes came."""
@@ -193,14 +207,17 @@ class _Watch:
 
 
 class _Lines(io.BufferedReader):
-    """Counts the bytes of the lines that are read: those of the head."""
+    """Counts the bytes of the lines that are read: those of the head; `last` is the last of them."""
 
     bytes = 0
+    last = b""
 
     def readline(self, size: int | None = -1, /) -> Any:
         """A line."""
-        line = super().readline(size)
+        self.last = line = super().readline(size)
         self.bytes += len(line)
+        if b"\r" in line.rstrip(b"\r\n"):
+            raise BadHeadError("a carriage return in a line")  # the parser of mails would take it for a line's end
         return line
 
 
@@ -241,12 +258,19 @@ class _Bounded:
             raise
         return sock
 
-    def putrequest(self, *args: Any, **options: Any) -> None:
-        """A kept connection was reached by an earlier exchange."""
+    def connect(self) -> None:
+        """Opens the way to the server: through a proxy, and TLS, too."""
+        super().connect()  # type: ignore[misc]
+        line.is_asking = True
+
+    def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
+        """A kept connection was reached by an earlier exchange; `url` is whole where a proxy is asked."""
         if self.sock is not None:
             self._reach(self.sock)
+            line.is_asking = True
+        target = line.url[line.url.index("/", 8) :] if url.startswith("/") else line.url
         putrequest: Callable[..., None] = super().putrequest  # type: ignore[misc]
-        putrequest(*args, **options)
+        putrequest(method, target, *args, **options)
 
     def _reach(self, sock: Any) -> None:
         if self.proxy is None and not hasattr(self, "_socks_options"):

@@ -26,10 +26,14 @@ from typing import Any, NamedTuple
 from scraper import __version__, errors, secrets, urls
 from scraper.job.parts import Auth, Http
 from scraper.net import cookies, wire
+from scraper.net.cookies import has_cookies
 from scraper.net.proxies import Proxies
 
 USER_AGENT = f"scraper-jobs/{__version__}"
 OPEN_HEADERS = frozenset({"user-agent", "accept", "accept-language"})
+# RFC 9110 section 5.6.2
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+_ESCAPE = re.compile("%[0-9a-f]{2}", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n\0]")
 _FORGED = re.compile("\u00ef\u00b7[\u0090-\u00af]")  # U+FDD0 to U+FDEF in UTF-8, as Latin-1 shows it
 
@@ -107,6 +111,14 @@ class Outgoing:
         """Text that came, with marks for the secrets that it echoes."""
         return secrets.conceal(text, self._sent) if self._sent else text
 
+    def header_texts(self, headers: dict[str, str]) -> dict[str, str]:
+        """`header_text` of each; the same mapping where nothing is to be changed."""
+        if not self._sent:
+            whole = "".join(headers.values())
+            if whole.isascii() and "\t" not in whole:
+                return headers
+        return {name: self.header_text(value) for name, value in headers.items()}
+
     def header_text(self, value: str) -> str:
         """A header that came, echoes concealed, without noncharacters that could forge a mark once read as UTF-8.
 
@@ -118,9 +130,30 @@ class Outgoing:
 
     # -- one request -----------------------------------------------------------------------------------
 
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether every origin gets the same: no credentials, cookies, or headers that only some may see."""
+        return self._all_open and self.http.auth is None and not self._named
+
+    def is_common(self, wire_: Wire) -> bool:
+        """Whether an exchange carries what all others carry too, so that it need be put together only once."""
+        is_own = wire_.headers or wire_.given or wire_.added or wire_.cookies or wire_.auth
+        return self._is_plain and not is_own and "@" not in wire_.url and not has_cookies(self.cookies)
+
     def url(self, wire_: Wire) -> str:
-        """The URL as it goes out, without user and password."""
-        return self.reveal(urls.without_userinfo(wire_.url))
+        """The URL as it goes out: both transports send these bytes (urls.sendable).
+
+        Raises:
+            UnsendableError: it is no http or https URL.
+        """
+        try:
+            url = urls.sendable(self.reveal(urls.without_userinfo(wire_.url) if "@" in wire_.url else wire_.url))
+        except ValueError as error:
+            raise UnsendableError(str(error)) from error
+        auth = wire_.auth or self.http.auth
+        if auth is None or auth.digest is None or "%" not in url:
+            return url
+        return _ESCAPE.sub(lambda found: found[0].upper(), url)  # as libcurl hashes it, so that is what must be sent
 
     def headers(self, wire_: Wire) -> dict[str, str | None]:
         """The headers by their names as given, cookies and credentials not among them; None: not to be sent at all.
@@ -128,7 +161,7 @@ class Outgoing:
         A later header replaces an earlier one of the same name, whatever its case.
 
         Raises:
-            UnsendableError: a value with a line break, a mark without its secret.
+            UnsendableError: a name that is none, a value with a line break, a mark without its secret.
         """
         if not (wire_.headers or wire_.given or wire_.added):
             home = self._home_headers if self._all_open or self.is_home(wire_.url) else self._open_headers
@@ -164,6 +197,8 @@ class Outgoing:
         return found.headers()
 
     def _header_value(self, name: str, value: Any) -> str | None:
+        if not _TOKEN.fullmatch(name):
+            raise UnsendableError(f"{name!r} is no name of a header")
         return None if value is None else wire_text(name, self.reveal(urls.text(value)))
 
     def cookie_header(self, wire_: Wire, url: str) -> str:
@@ -209,6 +244,8 @@ class Outgoing:
 
     def reveal(self, text: str) -> str:
         """A text with its marks as values."""
+        if text.isascii():
+            return text  # a mark is not
         return secrets.reveal(text, self._look)
 
     def reveal_all(self, value: Any) -> Any:

@@ -62,6 +62,11 @@ class Pace:
             raise errors.StalledError(self._url, f"only {rate:.2f} bytes/s came, below `slowest`")
         self._window, self._bytes = now, 0
 
+    def paused(self, seconds: float) -> None:
+        """So long nobody read because we did not want to: no fault of the server's. `total` counts on."""
+        self._window += seconds
+        self._last += seconds
+
     def connecting(self) -> None:
         """There is no connection yet, which is bounded elsewhere; what waits for an answer counts from here on."""
         self._window = self._last = self.check_total()

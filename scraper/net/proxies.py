@@ -7,7 +7,7 @@ import ipaddress
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 
 class Proxies:
@@ -15,11 +15,12 @@ class Proxies:
 
     def __init__(self, given: Any, reveal: Callable[[str], str]) -> None:
         if isinstance(given, Mapping):
-            self._map = {name: reveal(value) for name, value in given.items()}
+            self._map = {name: reveal(value) for name, value in given.items() if value is not None}
             self._without = self._map.pop("no_proxy", "")
         else:
             self._map = urllib.request.getproxies()
             self._without = self._map.pop("no", "")
+        self._map = {name: whole(url) for name, url in self._map.items()}
         self.is_socks = any(value.startswith("socks") for value in self._map.values())
 
     def for_url(self, url: str) -> str | None:
@@ -32,6 +33,23 @@ class Proxies:
             return None
         names = (f"{parts.scheme}://{host}", parts.scheme, f"all://{host}", "all")
         return next((self._map[name] for name in names if name in self._map), None) or None
+
+
+def whole(url: str) -> str:
+    """The URL of a proxy with its scheme, and with a password where there is a user."""
+    if not url:
+        return url
+    url = url if "://" in url else f"http://{url}"
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:@{host}").geturl() if at and ":" not in user else url
+
+
+def user_of(url: str) -> tuple[str, str] | None:
+    """User and password of a proxy's URL, percent-decoded, or None."""
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    return (unquote(name), unquote(password)) if at else None
 
 
 def _is_without(host: str, port: int | None, listed: str) -> bool:

@@ -32,6 +32,14 @@ class Exchange(Protocol):
         """What is to be sent."""
         ...
 
+    @property
+    def unwanted(self) -> Exception | None:
+        """Why the transfer is to end now, though nothing is wrong with it; it goes to `done`.
+
+        Asked several times a second by a transport that can; by another one `piece` is called, and may raise it.
+        """
+        ...
+
     def head(self, answer: Answer) -> bool:
         """The head of the answer; whether its body is wanted. If not, a little of it is drained."""
         ...

@@ -31,6 +31,20 @@ def leads_inside(url: str, *, resolve: bool = True) -> bool:
     return resolve and any(map(urls.is_private, addresses(host)))
 
 
+class Lent:
+    """A socket, not connected yet, for somebody who makes a copy of its descriptor."""
+
+    def __init__(self, family: int, kind: int, protocol: int) -> None:
+        self._sock = socket.socket(family, kind, protocol)
+
+    def fileno(self) -> int:
+        """The descriptor; it is closed with this object."""
+        return self._sock.fileno()
+
+    def __del__(self) -> None:
+        self._sock.close()
+
+
 def has_bytes(sock: socket.socket) -> bool:
     """Whether bytes have come that nobody read yet; the end of the connection is none."""
     timeout = sock.gettimeout()

@@ -92,7 +92,7 @@ def _sources(match: Match, spec: FileSpec) -> Iterator[_Source]:
 
 def _made(match: Match, url: Any, fields: Mapping[str, Any] | None = None) -> _Source:
     joined = urls.join(match.sheet.document.base, urls.text(url))
-    return _Source(urldefrag(joined).url, fields or {}, False)
+    return _Source(match.sheet.concealed(urldefrag(joined).url), fields or {}, False)
 
 
 def _selected(match: Match, selector: Any) -> Iterator[_Source]:
@@ -100,9 +100,11 @@ def _selected(match: Match, selector: Any) -> Iterator[_Source]:
     for found in compiled.every(match.node, match.scope):
         link = links.source(found)
         if link is not None and compiled.is_built:
-            yield _made(match, link, links.file_fields(found))
+            yield _made(match, link, match.sheet.concealed(links.file_fields(found)))
         elif link is not None and (url := links.resolve(match.sheet.document.base, link)):
-            yield _Source(url, links.file_fields(found), not match.sheet.is_row, links.promised(found))
+            hidden = match.sheet.concealed
+            is_found = not match.sheet.is_row
+            yield _Source(hidden(url), hidden(links.file_fields(found)), is_found, links.promised(found))
 
 
 def _names(match: Match, source: _Source, index: int) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _refused(match: Match, where: str, message: object, name: str = "name") -> _
 
 def _path(match: Match, template: str, names: Mapping[str, Any]) -> str:
     try:
-        rendered = render_path(template, names)
+        rendered = match.sheet.concealed(render_path(template, names))
     except TemplateError as error:
         raise _refused(match, "path", f'"{template}": {error}, for {names["url"]}') from error
     return naming.safe_path(rendered, records_name=match.sheet.records_name)
@@ -162,7 +164,7 @@ def _path(match: Match, template: str, names: Mapping[str, Any]) -> str:
 
 def _key(match: Match, template: str, names: Mapping[str, Any], shelf: Shelf) -> str:
     try:
-        key = render_text(template, names)
+        key = match.sheet.concealed(render_text(template, names))
     except TemplateError as error:
         raise _refused(match, "key", f'"{template}": {error}, for {names["url"]}') from error
     if not key:

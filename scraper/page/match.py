@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from scraper import secrets
 from scraper.job.model import FileSettings, Rule
 from scraper.job.parts import LongSelector
 from scraper.job.template import Fields
@@ -13,6 +14,8 @@ from scraper.model import Failure, Page, Place
 from scraper.page.document import Document, page_names
 from scraper.page.nodes import Scope
 from scraper.page.selectors import Compiled, compile_selector, languages
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Sheet:
         records_name: the records file below dest; no file may be called so.
         is_row: whether it is no page but a row of a list: what it leads to is named by the user, not found,
             and without `each` it is an item itself.
+        conceal: puts marks for secrets that the page echoes, before anything is named after it; None: there are none.
     """
 
     page: Page
@@ -37,6 +41,11 @@ class Sheet:
     settings: FileSettings
     records_name: str
     is_row: bool = False
+    conceal: Callable[[str], str] | None = None
+
+    def concealed(self, value: V) -> V:
+        """What was found, with marks for secrets that the page echoes."""
+        return value if self.conceal is None else secrets.each_text(value, self.conceal)
 
     @property
     def gives_items(self) -> bool:

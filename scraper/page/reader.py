@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scraper import urls
+from scraper import secrets, urls
 from scraper.errors import ShapeError
 from scraper.files.naming import RECORDS
 from scraper.job.model import FileSettings, FileSpec, NextOffset, NextPage, Rule
@@ -75,6 +75,7 @@ def read(
     *,
     records_name: str = RECORDS,
     previous: str | None = None,
+    conceal: Callable[[str], str] | None = None,
 ) -> Reading:
     """What a rule finds on a page.
 
@@ -84,6 +85,7 @@ def read(
         records_name: the records file below dest.
         previous: page_digest of the page before in its chain; a page equal to it, where pages are
             counted, is the end and gives nothing.
+        conceal: puts marks for secrets that the page echoes (secrets.py); None: there are none.
 
     Raises:
         TypeMismatchError: the page is of another type than the rule reads.
@@ -92,7 +94,10 @@ def read(
     if previous is not None and _is_counted(rule) and previous == page_digest(page):
         return Reading()
     document = open_page(page, rule.read, rule.parser)
-    sheet = Sheet(page, document, rule_name, rule, sheet_names(page, rule_name, names), rules, files, records_name)
+    if conceal is not None:
+        page = replace(page, headers=secrets.each_text(page.headers, conceal))
+    known = sheet_names(page, rule_name, names)
+    sheet = Sheet(page, document, rule_name, rule, known, rules, files, records_name, conceal=conceal)
     nodes, found = _gathered(sheet)
     _turn(sheet, found, is_empty=not nodes if rule.each is not None else found.is_empty)
     return found.reading()
@@ -232,7 +237,7 @@ def _fields(sheet: Sheet, node: Any) -> tuple[dict[str, Any], Failure | None]:
                 problem = f'"{compiled.written}" found nothing on {sheet.page.url}'
         except TemplateError as error:
             value, problem = None, f"{error} on {sheet.page.url}"
-        fields[name] = None if is_empty(value) else value
+        fields[name] = None if is_empty(value) else sheet.concealed(value)
         if problem is not None and failure is None:
             failure = sheet.failure(f"item.{name}", problem)
     return fields, failure

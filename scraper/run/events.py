@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from scraper.model import Outcome
@@ -21,6 +22,11 @@ class Events:
 
     def file_ended(self, outcome: Outcome) -> None:
         """A file has its ending."""
+
+    def files_ended(self, outcomes: Sequence[Outcome]) -> None:
+        """As `file_ended`, for a batch, from the main thread."""
+        for outcome in outcomes:
+            self.file_ended(outcome)
 
     def planned(self, path: str) -> None:
         """A dry run would fetch a file under this name."""

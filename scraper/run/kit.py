@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scraper import errors, secrets, urls
+from scraper import errors, secrets, units, urls
 from scraper.download.engine import Engine
 from scraper.files.parts import OutputFolder
 from scraper.job.fields import Fields
@@ -26,10 +26,11 @@ from scraper.net.cookies import read_cookies_txt
 from scraper.net.courier import Courier, wall_clock
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.outgoing import USER_AGENT, Outgoing
+from scraper.net.rate import Rate
 from scraper.net.robots import Robots
 from scraper.net.transport import Transport
 from scraper.run import sources
-from scraper.run.control import Logins, Window
+from scraper.run.control import Logins, Renewals, Window
 from scraper.run.events import Events
 from scraper.run.unbuilt import unbuilt
 from scraper.state.bodies import Bodies
@@ -80,6 +81,7 @@ class Kit:
     state: State = field(default_factory=State)
     window: Window = field(default_factory=Window)
     logins: Logins = field(default_factory=Logins)
+    renewals: Renewals = field(default_factory=Renewals)
 
     @property
     def folder(self) -> Path:
@@ -210,12 +212,17 @@ def transport_for(job: Job, courier: Courier) -> Transport:
         try:
             from scraper.net.curl import CurlTransport
 
-            return CurlTransport(courier.outgoing, jobs, clock=courier.clock)
+            return CurlTransport(courier.outgoing, jobs, rate=courier.rate, clock=courier.clock)
         except ImportError as error:
             log.warning("pycurl cannot be loaded (%s): files are fetched through requests, several times slower", error)
     from scraper.net.session.threads import RequestsTransport
 
     return RequestsTransport(courier.outgoing, courier.session, jobs, clock=courier.clock)
+
+
+def rate_for(job: Job) -> Rate:
+    """The byte rate of the run."""
+    return Rate(None if job.polite.rate is None else units.rate(job.polite.rate))
 
 
 def gate_for(job: Job) -> LocalGate:

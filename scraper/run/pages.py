@@ -35,7 +35,7 @@ class PageWorker(Looper[PageTask]):
         work.logins = self.kit.logins.number
         if work.task.request.method not in self.kit.courier.http.retry.methods and work.hop is work.start:
             self._note_sending(work)
-        reads = self.kit.ledger.open_reads(work.task.id)
+        reads = self._reads(work.task)
         rules = [self._rule(request) for _, request in reads]
         try:
             found = exchange(self.kit.courier, work.task.request, work.hop, wanted_statuses(rules))
@@ -49,6 +49,10 @@ class PageWorker(Looper[PageTask]):
             self._checked = frozenset(read_id for read_id, _ in reads)
         return found
 
+    def _reads(self, task: PageTask) -> list[tuple[int, Request]]:
+        """The readings of a page that are to be done."""
+        return self.kit.ledger.open_reads(task.id) if task.read is None else [(task.read, task.request)]
+
     def _note_sending(self, work: Work[PageTask]) -> None:
         """A request that is not lightly repeated; one that was under way at a kill is, and the log says so."""
         if work.task.was_sent and work.attempt == 1:
@@ -58,6 +62,9 @@ class PageWorker(Looper[PageTask]):
 
     def succeeded(self, work: Work[PageTask], result: Page) -> None:
         """Reads the page and writes T1, then reads again what a nearer finding asks for."""
+        if work.task.read is not None:
+            self._renew(work, self._read(result, work.task.request))
+            return
         ending, why = self._commit(work, result)
         self.kit.events.page_ended(result.url, ending, why)
         self.reread()
@@ -65,6 +72,9 @@ class PageWorker(Looper[PageTask]):
 
     def ended(self, work: Work[PageTask], error: errors.RequestError) -> None:
         """Failed or skipped for good."""
+        if work.task.read is not None:
+            self._renew(work, error)
+            return
         status = error.status if isinstance(error, errors.StatusError) else None
         self.kit.ledger.end_page(
             work.task.id, error.ending, why=error.message, status=status, attempts=work.attempt,
@@ -73,8 +83,19 @@ class PageWorker(Looper[PageTask]):
         self._discard(work)
         self.kit.events.page_ended(error.url, error.ending, error.message)
 
+    def _renew(self, work: Work[PageTask], found: Reading | errors.RequestError) -> None:
+        """The page was read again for files that were refused; it has ended before, and stays as it was."""
+        from scraper.run.renewals import renew
+
+        if isinstance(found, Reading):
+            renew(self.kit, self.control, work.task, found.downloads, "its page has no other URL for it")
+        else:
+            why = f"its page, read again for a new URL: {found.ending}, {found.message}"
+            renew(self.kit, self.control, work.task, (), why)
+        self._discard(work)
+
     def _discard(self, work: Work[PageTask]) -> None:
-        self.kit.window.discard(self.kind, urls.host_key(work.task.request.url), work.task.id)
+        self.kit.window.discard(self.kind, urls.host_key(work.task.request.url), (work.task.id,))
         self.control.changed.set()
 
     def _rule(self, request: Request) -> Rule:
@@ -97,7 +118,7 @@ class PageWorker(Looper[PageTask]):
             document = open_page(page, rule.read, rule.parser)
             check_expect(page, document, rule.expect, rule.language, self.kit.names)
 
-    def may_wait(self, work: Work[PageTask]) -> bool:
+    def may_wait(self, work: Work[PageTask], error: errors.RequestError) -> bool:
         """A page that misses its `expect` waits for a new login, once (JOBS.md, Pages)."""
         if not work.again or work.asked_login or not self.kit.job.login:
             return False
@@ -133,6 +154,7 @@ class PageWorker(Looper[PageTask]):
             reading = reader.read(
                 page, request.rule or "", self._rule(request), self.kit.names, self.kit.job.files, self.kit.job.rules,
                 records_name=self.kit.records_path, previous=request.before,
+                conceal=self.kit.courier.conceal if self.kit.courier.known else None,
             )  # fmt: skip
         except errors.RequestError as error:
             return error

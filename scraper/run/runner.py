@@ -14,6 +14,7 @@ import json
 import logging
 import threading
 import time
+from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,18 @@ from scraper.download.engine import Engine
 from scraper.errors import Exit
 from scraper.files import naming
 from scraper.files.parts import OutputFolder
+from scraper.files.power import DurableFolder, keep_folder
 from scraper.files.refusals import refusal_told
 from scraper.job.fields import base_names
 from scraper.job.loaded import Loaded
 from scraper.model import State, Summary
 from scraper.net.courier import Courier
-from scraper.net.hosts import Scheduler
+from scraper.net.hosts import Scheduler, policy_for
 from scraper.records import jsonl
 from scraper.run import kit as kits
 from scraper.run import rows
 from scraper.run.admission import ASKING
-from scraper.run.control import WINDOW, Control
+from scraper.run.control import Control, window_of
 from scraper.run.events import Events
 from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Kit, Options
@@ -85,6 +87,7 @@ class Runner:
         self._control = control
         self._state = state
         self._began = self._flushed = time.monotonic()
+        self._hungry: set[tuple[str, str]] = set()
         with refusal_told(state):
             state.mkdir(parents=True, exist_ok=True)
         if options.dry:
@@ -92,7 +95,8 @@ class Runner:
         with ExitStack() as opened:
             self._db = Database(state / "ledger.db")
             opened.callback(self._db.close)
-            self._disk = OutputFolder(dest, create=not options.dry)
+            kind = DurableFolder if job.files.durable and not options.dry else OutputFolder
+            self._disk = kind(dest, create=not options.dry)
             opened.callback(self._disk.close)
             ledger = Ledger(
                 self._db, self._disk.look, job.files.existing, _templates(job), look_many=self._disk.look_many,
@@ -100,6 +104,7 @@ class Runner:
             )  # fmt: skip
             if not options.dry:  # another run may be under way, and its parts are its own
                 recover(ledger, self._disk, boot_id())
+            self._keep_ledger(state)
             self.kit = self._kit(job, known, ledger)
             opened.pop_all()  # from here on `run` closes them
 
@@ -113,8 +118,12 @@ class Runner:
         state = State()
         names = base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
         outgoing = kits.outgoing_for(job, loaded.folder, names, state, known)
-        courier = Courier(outgoing, known, connections=job.files.jobs + 16, now=options.now)
-        engine = Engine(courier, self._disk, ledger, job.files, job.records.path, boot_id(), self._control.fail)
+        rate = kits.rate_for(job)
+        courier = Courier(outgoing, known, connections=job.files.jobs + 16, rate=rate, now=options.now)
+        engine = Engine(
+            courier, self._disk, ledger, job.files, job.records.path, boot_id(), self._control.fail,
+            lambda: self._control.stopping,
+        )  # fmt: skip
         scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login", ASKING))
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
@@ -172,7 +181,8 @@ class Runner:
         finally:
             self.kit.scheduler.close()
             self._join(threads)
-            self.kit.engine.follower.close()
+            self.kit.engine.close()
+            self._take_ended()
 
     def _turn(self, seeded: bool) -> None:
         """One turn of the main thread: fill the windows, show, wait for a change if there is nothing to queue."""
@@ -186,12 +196,34 @@ class Runner:
             self._control.changed.wait(TICK)
         self._flush()
 
+    def _take_ended(self) -> None:
+        """Files that ended are told, and leave the window; hosts whose window is half empty are fed again."""
+        ended = self._control.ended.take()
+        if not ended:
+            return
+        finish, of_host = self.kit.ledger.finish, defaultdict[str, list[int]](list)
+        for host, key, outcome in ended:
+            finish(key, outcome)
+            of_host[host].append(key)
+        self._events.files_ended([outcome for _, _, outcome in ended])
+        for host, keys in of_host.items():
+            self.kit.window.discard("file", host, keys)
+
     def _flush(self) -> None:
         """Writes outcomes: several times a second, and at once where nothing else is going on."""
+        self._take_ended()
         now = time.monotonic()
         if now - self._flushed >= TICK or self.kit.window.is_empty:
             self._flushed = now
             self.kit.ledger.flush()
+            self._keep_ledger()
+
+    def _keep_ledger(self, folder: Path | None = None) -> None:
+        """What was committed survives loss of power, where that is minded; and a folder of ours that may be new."""
+        if self._disk.is_durable:
+            self._db.sync()
+            if folder is not None:
+                keep_folder(folder)
 
     def _is_open(self) -> bool:
         """Whether anything has no ending. The window is asked first: what is in it may still find more."""
@@ -241,6 +273,7 @@ class Runner:
                 return
             for thread in threads:
                 thread.join(TICK / 4)
+            self._take_ended()
             self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
 
     def _feed(self, kind: str) -> None:
@@ -248,10 +281,18 @@ class Runner:
         if kind == "page" and self._options.limit is not None:
             self._feed_in_order()
             return
-        for host, count in self.kit.ledger.pending_hosts(kind):
-            held = self.kit.window.held(kind, host)
-            if len(held) <= WINDOW // 2 and count > len(held):
-                self._take(kind, host, WINDOW - len(held), held)
+        self._hungry |= self.kit.ledger.take_grown() | self.kit.window.take_hungry()
+        for each, host in [each for each in self._hungry if each[0] == kind]:
+            self._hungry.discard((each, host))
+            self._feed_host(kind, host)
+
+    def _feed_host(self, kind: str, host: str) -> None:
+        """Fills the window of a host that is half empty; one that is not is looked at again when it has become so."""
+        pending = self.kit.ledger.pending[kind]
+        held = self.kit.window.count(kind, host)
+        room = window_of(policy_for(host, self.kit.job.polite).slots, len(pending))
+        if pending.get(host, 0) > held and held <= room // 2:
+            self._take(kind, host, room - held, self.kit.window.held(kind, host))
 
     def _feed_in_order(self) -> None:
         """Where a limit counts: one page at a time, of all hosts the first in record order."""
@@ -261,7 +302,7 @@ class Runner:
             tasks = [task for host in hosts for task in ledger.next_pages(host, 1, set(), in_order=True)]
             if tasks:
                 first = min(tasks, key=lambda task: (*task.request.place, task.request.n))
-                self._put("page", urls.host_key(first.request.url), page_work(first))
+                self._put("page", urls.host_key(first.request.url), [page_work(first)])
 
     def _take(self, kind: str, host: str, room: int, held: set[int]) -> None:
         ledger = self.kit.ledger
@@ -270,12 +311,16 @@ class Runner:
             works = [page_work(task) for task in ledger.next_pages(host, room, held)]
         else:
             works = [file_work(task) for task in ledger.next_files(host, room, held)]
-        for work in works:
-            self._put(kind, host, work)
+            self._keep_ledger()
+        self._put(kind, host, works)
 
-    def _put(self, kind: str, host: str, work: Work[Any]) -> None:
-        self.kit.window.add(kind, host, work.task.id)
-        self.kit.scheduler.put(kind, host, work)
+    def _put(self, kind: str, host: str, works: list[Work[Any]]) -> None:
+        for work in works:
+            work.home = host
+        self.kit.window.add(kind, host, [work.task.id for work in works])
+        left = self.kit.ledger.pending[kind].get(host, 0) - self.kit.window.count(kind, host)
+        self.kit.scheduler.expect(kind, host, max(0, left))
+        self.kit.scheduler.put_many(kind, host, works)
 
     def _plan(self, seeded: bool) -> None:
         """A dry run tells the files and fetches none."""
@@ -317,6 +362,7 @@ class Runner:
             self._db, kit.run.id, now=self._options.now(), exit_code=summary.exit_code, closed=closed,
             complete=complete, seconds=time.monotonic() - self._began,
         )  # fmt: skip
+        self._keep_ledger()
         return summary
 
     def _summary(self, error: BaseException | None) -> Summary:

@@ -16,8 +16,6 @@ Where = tuple[str | int, ...]
 
 def unbuilt(job: Job) -> Iterator[tuple[Where, str]]:
     """The place and the name of each thing the job asks for that this version cannot do."""
-    if job.polite.rate is not None:
-        yield ("polite", "rate"), "polite.rate"
     if isinstance(job.http.proxies, tuple):
         yield ("http", "proxies"), "a list of proxies"
     for at, step in enumerate(job.login):

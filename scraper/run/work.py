@@ -33,6 +33,7 @@ class Work(Generic[T]):
         found, via_public: whether a page gave its URL, and whether that page was public.
         again: whether the failure at hand may be tried again whatever its class.
         asking: the robots.txt that it is fetching first.
+        home: the host under which the ledger keeps it.
         logins: how many logins there were when its attempt began; asked_login: whether it asked for another.
     """
 
@@ -47,6 +48,7 @@ class Work(Generic[T]):
     asking: Asking | None = None
     logins: int = 0
     asked_login: bool = False
+    home: str = ""
 
     @property
     def host(self) -> str:
@@ -91,7 +93,7 @@ class Worker(Generic[T]):
         """The work failed, or is skipped, for good."""
         raise NotImplementedError
 
-    def may_wait(self, work: Work[T]) -> bool:
+    def may_wait(self, work: Work[T], error: errors.RequestError) -> bool:
         """Whether a failed attempt waits for something else than its host; who keeps it puts it back."""
         return False
 
@@ -101,7 +103,7 @@ class Worker(Generic[T]):
         work.again = False
         try:
             if (verdict := self.kit.scheduler.given_up(host)) is not None:
-                raise _given_up(work, verdict)
+                raise given_up(work.hop.url, verdict)
             self._admission.admit(work)
         except PutBackError:
             return False
@@ -136,7 +138,7 @@ class Worker(Generic[T]):
         if isinstance(error, errors.SkippedError) or (error.final and not error.sent):
             self.ended(work, error)
             return
-        if self.may_wait(work):
+        if self.may_wait(work, error):
             return
         attempt = retry.Attempt(work.attempt, work.hop.method, error, work.again)
         decision = retry.decide_retry(attempt, self.kit.courier.http.retry)
@@ -185,10 +187,10 @@ class Looper(Worker[T]):
         return told
 
 
-def _given_up(work: Work[Any], verdict: Verdict) -> errors.RequestError:
+def given_up(url: str, verdict: Verdict) -> errors.RequestError:
     """The failure of work whose host is not asked any more; trying again cannot help."""
     cls = {"dns": errors.DnsError, "timeout": errors.TimeoutError}.get(verdict.why, errors.ConnectError)
-    return cls(work.hop.url, verdict.words, sent=False, final=True)
+    return cls(url, verdict.words, sent=False, final=True)
 
 
 _BUSY = (429, 503)

@@ -82,7 +82,9 @@ class Batch:
         numbers: gives hosts their numbers.
 
     Attributes:
-        plain: rows of files of which nothing is to be said but id, host, rank, flags; other: whole rows.
+        plain: rows of files of which nothing is to be said but id, host, rank, flags.
+        there: the same, and the inode of what stands under their name, and the ending that it brings.
+        other: whole rows.
         opened: host, rank and id of those that are to be fetched.
         again: the files that the run had met already, each with its name.
     """
@@ -93,12 +95,13 @@ class Batch:
     ) -> None:  # fmt: skip
         self._names = names
         self._looks = looks
-        self._existing = existing
+        self._ends_there = decide.at_reservation(Stood(0, 0), existing)
         self._base = run << NAME_BITS
         self._templates = templates
         self._lasting = lasting
         self._numbers = numbers
         self.plain: list[Row] = []
+        self.there: list[Row] = []
         self.other: list[Row] = []
         self.opened: list[tuple[str, bytes, int]] = []
         self.again: list[tuple[Download, Name, bytes]] = []
@@ -112,51 +115,78 @@ class Batch:
             for each, is_whole in zip(downloads, whole, strict=True)
         ]
         folds = list(map(naming.fold, paths))
-        self._names.ask(keys, folds)
-        clear = self._clear(downloads, keys, paths, whole)
+        self._names.ask_keys(keys)
+        self._names.ask_folds(fold for key, fold in zip(keys, folds, strict=True) if not self._names.knows(key))
+        stand, clear = self._look(downloads, keys, paths, whole)
         hosts = [host_key(each.url) for each in downloads]
         numbers = self._numbers(hosts)
-        for download, key, fold, path, is_whole, is_clear, host in zip(
-            downloads, keys, folds, paths, whole, clear, hosts, strict=True
+        for download, key, fold, path, is_whole, stood, is_clear, host in zip(
+            downloads, keys, folds, paths, whole, stand, clear, hosts, strict=True
         ):
             rank = codec.encode_rank(download.place)
-            if is_clear:
-                name = self._names.new_plain(key, fold, self._templates[download.template], path, rank)
-                if name is not None:
-                    self._put_plain(download, key, self._base | name, numbers[host], rank, host)
-                    continue
+            if is_clear and self._put_plain(download, key, fold, path, rank, numbers[host], host):
+                continue
+            if stood is not None and self._put_there(download, key, rank, numbers[host], stood):
+                continue
             self._put(download, key, path, is_whole, rank, numbers[host], host)
 
-    def _clear(self, downloads: Sequence[Download], keys: list[str], paths: list[str], whole: list[bool]) -> list[bool]:
-        """Whether each path is whole, and nothing stands there nor beside it."""
+    def _look(
+        self, downloads: Sequence[Download], keys: list[str], paths: list[str], whole: list[bool]
+    ) -> tuple[list[Stood | None], list[bool]]:
+        """What stands where each file will probably stand, and whether nothing is in its way, nor beside it."""
         guessed = list(map(self._guess, downloads, keys, paths))
         stand = self._looks.ask(guessed)
         free = [is_whole and stood is None for is_whole, stood in zip(whole, stand, strict=True)]
         parts = [naming.part_name(path) for path, is_free in zip(guessed, free, strict=True) if is_free]
         beside = iter(self._looks.ask(parts))
-        return [is_free and next(beside) is None for is_free in free]
+        return stand, [is_free and next(beside) is None for is_free in free]
 
     def _guess(self, download: Download, key: str, path: str) -> str:
-        """Where the file will probably stand."""
-        of_key = self._names.of(key)
-        kept = self._kept(download, of_key)[1] if of_key else None
+        if not self._names.knows(key):
+            return path
+        kept = self._kept(download, self._names.of(key))[1]
         return kept.path if kept is not None and kept.path is not None else path
 
     def _kept(self, download: Download, of_key: list[Name]) -> tuple[int, Name | None]:
         """A name of its template. Where an earlier run named it by another one that the job still has, that holds."""
-        template = self._templates[download.template]
+        template, kept = self._templates[download.template], None
         for each in of_key:
             if each.newest and each.template in self._lasting:
-                template = each.template
-        return template, next((each for each in of_key if each.template == template), None)
+                return each.template, each
+            if each.template == template:
+                kept = each
+        return template, kept
 
-    def _put_plain(self, download: Download, key: str, file: int, host: int, rank: bytes, host_key: str) -> None:
+    def _put_plain(
+        self, download: Download, key: str, fold: str, path: str, rank: bytes, host: int, host_key: str
+    ) -> bool:
+        """A file that is new, and that nothing stands in the way of."""
+        name = self._names.new_plain(key, fold, self._templates[download.template], path, rank)
+        if name is None:
+            return False
+        file = self._base | name
         flags = codec.flags_of(download)
         if download.url == key and codec.is_plain(download):
             self.plain.append((file, host, rank, flags))
         else:
             self.other.append((file, host, rank, flags, 0, None, *_said(download, key), None, None, None, None))
         self.opened.append((host_key, rank, file))
+        return True
+
+    def _put_there(self, download: Download, key: str, rank: bytes, host: int, stood: Stood) -> bool:
+        """A file that an earlier run named, and that needs nothing more than that something stands under its name."""
+        of_key = self._names.of(key)
+        if self._ends_there != decide.SKIPPED or len(of_key) != 1:
+            return False
+        name = of_key[0]
+        is_kept = name.template == self._templates[download.template] or name.template in self._lasting
+        is_said = download.url == key and download.path == name.path and codec.is_plain(download)
+        if name.rank is not None or not (name.complete and name.newest and is_kept and is_said):
+            return False
+        name.rank = rank
+        flags = codec.flags_of(download)
+        self.there.append((self._base | name.id, host, rank, flags, stood.inode, self._ends_there))
+        return True
 
     def _put(
         self, download: Download, key: str, path: str, is_whole: bool, rank: bytes, host: int, host_key: str
@@ -188,7 +218,7 @@ class Batch:
         if not name.complete or name.path is None:
             return None, None, None
         stood = self._looks(name.path)
-        ending = decide.at_reservation(stood, self._existing)
+        ending = self._ends_there if stood is not None else None
         return stood, ending, None if ending is not None else free_part(key, name.path, self._looks)
 
 

@@ -98,6 +98,8 @@ _REST = tuple(each for each in fields(Download) if each.name not in _COLUMNS)
 _rest = attrgetter(*(each.name for each in _REST))
 _PLAIN = tuple(each.default if each.default_factory is MISSING else each.default_factory() for each in _REST)
 _FOUND, _KEYED, _VIA_PUBLIC = 1, 2, 4
+RENEWED = 8
+"""The flag of a file that was refused and got a new URL; that happens once a run."""
 
 
 def flags_of(download: Download) -> int:

@@ -9,6 +9,7 @@ was committed; a power cut may lose the last commits, never the file's integrity
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 from scraper.errors import DiskError, LedgerError
 from scraper.files import naming
+from scraper.files.refusals import refusal_told
 from scraper.state import codec, schema
 
 Row = sqlite3.Row
@@ -29,7 +31,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = OFF",
-    "cache_size = -16000",  # KiB
+    "cache_size = -4000",  # KiB: what is far apart is gathered before it is written (marks.py); memory stays flat
     "wal_autocheckpoint = 4000",  # pages, 16 MB: a page that many batches touch is written back once for them all
     "journal_size_limit = 67108864",  # the log shrinks again after a large transaction
 )
@@ -47,6 +49,7 @@ class Database:
     """The open file.
 
     Attributes:
+        commits: how often something may have been committed.
         rollbacks: how often a transaction was undone: what is kept in memory beside the file may be stale then.
 
     Raises:
@@ -58,6 +61,9 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._path = path
+        self._syncing = threading.Lock()
+        self._synced = 0
+        self.commits = 0
         self.rollbacks = 0
         with _told(path):
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAIT)
@@ -110,6 +116,7 @@ class Database:
             try:
                 yield self
                 self._connection.execute("COMMIT")
+                self.commits += 1
             except BaseException:
                 self._roll_back()
                 raise
@@ -131,10 +138,14 @@ class Database:
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """One statement."""
         with self._lock, _told(self._path):
-            return self._connection.execute(sql, values)
+            cursor = self._connection.execute(sql, values)
+            self.commits += not self._depth
+            return cursor
 
     def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """One statement for many rows."""
+        if rows == []:
+            return
         with self._lock, _told(self._path):
             self._connection.executemany(sql, rows)
 
@@ -166,6 +177,28 @@ class Database:
         cursor = self.execute(sql, *values)
         while batch := cursor.fetchmany(size):
             yield from batch
+
+    def sync(self, upto: int | None = None) -> None:
+        """What was committed survives loss of power; of all that, or of the first `upto` commits.
+
+        That is what synchronous=FULL would do at each commit (sqlite.org/wal.html, section 2.2: a commit is written
+        to the log, NORMAL leaves out its sync). Here the log is synced beside the lock, so that nobody who reads or
+        writes waits for the disk meanwhile, and once for all who wait.
+
+        Raises:
+            DiskError: the disk refuses.
+        """
+        upto = self.commits if upto is None else upto
+        with self._syncing:
+            if self._synced < upto:
+                done = self.commits
+                with refusal_told(self._path), contextlib.suppress(FileNotFoundError):  # all of it is in the file
+                    log = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+                    try:
+                        os.fsync(log)
+                    finally:
+                        os.close(log)
+                self._synced = done
 
     def close(self) -> None:
         """Closes the file."""

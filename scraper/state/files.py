@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.files import decide, naming
-from scraper.model import Download, PartNote
+from scraper.model import Download, PartNote, Stood
 from scraper.state import codec
 from scraper.state.batch import Looks, free_part
 from scraper.state.book import OF_NAME
@@ -27,6 +27,7 @@ class FileTask:
     Attributes:
         etag, last_modified: of what the ledger knows to stand there.
         noted: of a part that stands there, from an earlier attempt or process.
+        renewed: whether it was refused in this run, and has got a new URL.
     """
 
     id: int
@@ -38,6 +39,7 @@ class FileTask:
     etag: str | None = None
     last_modified: str | None = None
     noted: PartNote | None = None
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +115,34 @@ class FileBook(MoveBook):
         return self.complete_names(((task, path),))[0]
 
     def complete_names(self, told: Sequence[tuple[FileTask, str]]) -> list[Named]:
-        """T1b for many files, in one transaction."""
+        """T1b for many files, in one transaction, with the result of `complete_name` one by one."""
         with self.db.transaction():
             looks = Looks(self._look, self._look_many)
             names = self._reservations(looks)
+            paths = [path for _, path in told]
+            looks.ask(paths)
+            names.ask_folds(map(naming.fold, paths))
+            named = self._named([task.id & OF_NAME for task, _ in told])
+            whole = [names.rename(name, name.template, path) for name, path in zip(named, paths, strict=True)]
+            names.write()
+            looks.ask([naming.part_name(path) for path in whole])
+            parts = [free_part(name.key, path, looks) for name, path in zip(named, whole, strict=True)]
             given = [
-                (task, names.rename(name, name.template, path))
-                for task, path in told
-                for name in (self._name(task.id & OF_NAME),)
+                Named(path, part or naming.part_name(path), _inode(stood), self._at_reservation(stood))
+                for path, part, stood in zip(whole, parts, map(looks, whole), strict=True)
             ]
-            return [self._note_name(task, path, looks) for task, path in given]
+            self.db.many(
+                "UPDATE files SET stood = ?, part = ? WHERE id = ?",
+                [(each.stood, part, task.id) for each, part, (task, _) in zip(given, parts, told, strict=True)],
+            )
+            return given
 
-    def _note_name(self, task: FileTask, path: str, looks: Looks) -> Named:
-        stood = looks(path)
-        inode = None if stood is None else stood.inode
-        part = free_part(task.download.key, path, looks)
-        self.db.execute("UPDATE files SET stood = ?, part = ? WHERE id = ?", inode, part, task.id)
-        ending = decide.at_reservation(stood, self._existing)
-        return Named(path, part or naming.part_name(path), inode, ending)
+    def _at_reservation(self, stood: Stood | None) -> str | None:
+        return decide.at_reservation(stood, self._existing)
+
+
+def _inode(stood: Stood | None) -> int | None:
+    return None if stood is None else stood.inode
 
 
 def _task(row: tuple[Any, ...], noted: PartNote | None, etag: str | None, last_modified: str | None) -> FileTask:
@@ -138,4 +150,5 @@ def _task(row: tuple[Any, ...], noted: PartNote | None, etag: str | None, last_m
     download = codec.load_download(url or key, key, asked or path, template, item_key, found_on, rank, flags, more)
     if complete and part is None:
         part = naming.part_name(path)
-    return FileTask(file, download, path, bool(complete), part, stood, etag, last_modified, noted)
+    renewed = bool(flags & codec.RENEWED)
+    return FileTask(file, download, path, bool(complete), part, stood, etag, last_modified, noted, renewed)

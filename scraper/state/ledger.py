@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from scraper.model import Download, Item, Reading, Request
 from scraper.state import codec
-from scraper.state.files import FileBook, FileTask
+from scraper.state.contents import ContentBook
+from scraper.state.files import FileTask
 from scraper.state.items import ItemBook
 from scraper.state.pages import PageBook, PageTask
+from scraper.state.renewals import RenewalBook
 
 __all__ = ["FileTask", "Ledger", "PageTask"]
 
@@ -25,7 +27,7 @@ _DROP = {
 }
 
 
-class Ledger(PageBook, ItemBook, FileBook):
+class Ledger(PageBook, ItemBook, RenewalBook, ContentBook):
     """The ledger of one output folder, for one run at a time."""
 
     def commit_reading(self, read_id: int, request: Request, reading: Reading, url: str) -> None:

@@ -3,10 +3,12 @@
 A mark falls anywhere in a large tree, and each one that is put there alone costs a page read, written to the log
 and written back: 10 us and 8 KB where the rest of a file's row costs 5 us and 100 bytes. So the newest marks
 stay in memory, a window of them, and go into the tree many at a time and in order, which costs a fifth. Nothing
-is lost with the memory: the marks of the names above `marked.upto` are told by the names themselves, and are
-computed again when a ledger is opened, or after a transaction was rolled back.
+is lost with the memory: the marks of the names above `marked.upto` are told by the names themselves, those of older
+names whose path changed stand in `late`; they are gathered again when a ledger is opened, or after a transaction
+was rolled back.
 
-A mark is a hint, never the truth: two texts may share one, so whoever finds a name looks at it.
+A mark is a hint, never the truth: two texts may share one, and it stays when a name gets another path. So whoever
+finds a name looks at it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from scraper.files import naming
 from scraper.state.codec import fold_mark, key_mark
 from scraper.state.db import Database
 
-WINDOW = 1 << 16
+WINDOW = 1 << 15
 """Marks in memory before they go into the tree; some 100 bytes each."""
 FOLDER = 0
 """In the place of a name: the path is a folder's."""
@@ -37,6 +39,8 @@ class Marks:
     def find(self, marks: Collection[int]) -> list[tuple[int, int]]:
         """Mark and name of what bears one of these marks."""
         self._know()
+        if not marks:
+            return []
         found = [(mark, self._new[mark]) for mark in marks if mark in self._new]
         if self._same:
             found += [(mark, name) for mark in marks for name in self._same.get(mark, ())]
@@ -51,25 +55,12 @@ class Marks:
             if self._new.setdefault(mark, name) != name:
                 self._same.setdefault(mark, []).append(name)
 
-    def move(self, name: int, before: int | None, pairs: Iterable[tuple[int, int]]) -> None:
-        """A name leaves the path of the mark `before`, and gets these marks; folders of its new path as well."""
-        self._know()
-        if before is not None:
-            self._remove(before, name)
-        if name > self._upto:
-            self.add(pairs)
-        else:
-            self._db.many(_INSERT, pairs)
-
-    def _remove(self, mark: int, name: int) -> None:
-        if self._new.get(mark) == name:
-            others = self._same.pop(mark, None)
-            del self._new[mark]
-            self.add((mark, other) for other in others or ())
-        elif name in self._same.get(mark, ()):
-            self._same[mark].remove(name)
-        else:
-            self._db.execute("DELETE FROM marks WHERE mark = ? AND name = ?", mark, name)
+    def move(self, name: int, pairs: Iterable[tuple[int, int]]) -> None:
+        """A name gets these marks with a new path, and those of the folders that hold it; the old ones stay."""
+        pairs = list(pairs)
+        self.add(pairs)
+        if name <= self._upto:  # who reads the names above alone would not find them
+            self._db.many("INSERT INTO late VALUES (?, ?)", pairs)
 
     def settle(self) -> None:
         """Puts the window into the tree where it is full; call when the new names are in their table."""
@@ -82,6 +73,7 @@ class Marks:
             self._db.many(_INSERT, zip(marks, map(self._new.__getitem__, marks), strict=True))
             self._db.many(_INSERT, [(mark, name) for mark, names in self._same.items() for name in names])
             self._db.execute("UPDATE marked SET upto = ?", upto)
+            self._db.execute("DELETE FROM late")
         self._upto = upto
         self._new.clear()
         self._same.clear()
@@ -94,6 +86,7 @@ class Marks:
         self._new.clear()
         self._same.clear()
         self._upto = self._db.value("SELECT upto FROM marked")
+        self.add(self._db.tuples("SELECT mark, name FROM late"))
         last = self._upto
         while rows := self._db.tuples("SELECT id, key, path FROM names WHERE id > ? ORDER BY id LIMIT 5000", last):
             for name, key, path in rows:

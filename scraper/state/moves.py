@@ -12,7 +12,10 @@ from scraper.state.db import Row
 from scraper.state.names import Name
 from scraper.state.queue import QueueBook
 
-_NAME = "SELECT id, key, template, path, complete, newest, run FROM names WHERE id = ?"
+_NAMES = (
+    "SELECT n.id, n.key, n.template, n.path, n.complete, n.newest, n.run FROM json_each(?) j"
+    " CROSS JOIN names n ON n.id = j.value"
+)
 _BETTER = (
     "SELECT b.path, b.template, f.ending, n.id, n.key, n.template, n.path, n.complete, n.newest, n.run"
     " FROM better b JOIN files f ON f.id = b.file JOIN names n ON n.id = b.file & 0xFFFFFFFFFF"
@@ -42,7 +45,7 @@ class MoveBook(QueueBook):
         if path == before:
             return
         names = self._reservations(Looks(self._look, self._look_many))
-        names.ask((name.key,), ())
+        names.ask_keys((name.key,))
         names.retire(name, template)
         whole = names.rename(name, template, path)
         names.write()
@@ -62,14 +65,15 @@ class MoveBook(QueueBook):
             self.db.execute("DELETE FROM moves WHERE rowid = ?", move["rowid"])
             if not done:
                 stands = move["source"]
-                name = self._name(move["name"])
-                kept = self._reservations(Looks(self._look, self._look_many)).rename(name, name.template, stands)
+                [name] = self._named([move["name"]])
+                names = self._reservations(Looks(self._look, self._look_many))
+                kept = names.rename(name, name.template, stands)
+                names.write()
                 if kept != stands:
                     self._note_move(name.id, stands, kept)
 
-    def _name(self, number: int) -> Name:
-        [row] = self.db.tuples(_NAME, number)
-        return Name(*row)
+    def _named(self, names: list[int]) -> list[Name]:
+        return [Name(*row) for row in self.db.tuples(_NAMES, repr(names))]
 
     @property
     def replaces(self) -> bool:

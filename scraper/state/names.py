@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from scraper.files import naming
 from scraper.state import codec
@@ -55,6 +54,11 @@ _DETAILS = (
     " LEFT JOIN files f ON f.id = ?1 << 40 | n.id LEFT JOIN better b ON b.file = f.id"
 )
 
+_INSERT = "INSERT INTO names (id, key, template, path, complete, newest, run) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_PLAIN = "INSERT INTO names (id, key, template, path, complete, newest, run) VALUES (?, ?, ?, ?, 1, 1, ?)"
+_MOVE = "UPDATE names SET path = ?, template = ?, complete = 1, run = ? WHERE id = ?"
+_RETIRE = "UPDATE names SET template = ?, newest = 0, path = (SELECT path FROM names WHERE id = ?) WHERE id = ?"
+
 
 class Reservations:
     """The names of one transaction. `write` puts the new ones into the ledger."""
@@ -70,41 +74,46 @@ class Reservations:
         self._fold_marks: dict[str, int] = {}
         self._files: set[str] = set()
         self._folders: set[str] = set()
+        self._freed: set[str] = set()
         self._new: list[Name] = []
-        self._rows: list[tuple[Any, ...]] = []
+        self._plain_rows: list[tuple[int, str, int, str, int]] = []
         self._pairs: list[tuple[int, int]] = []
         self._now_newest: list[tuple[bool, int]] = []
         self._retired: list[tuple[int, int, int]] = []
+        self._moved: list[tuple[Name, list[tuple[int, int]]]] = []
         self._last: int | None = None
 
-    def ask(self, keys: Iterable[str], folds: Iterable[str]) -> None:
-        """What the ledger knows of these keys, and of these folded paths and the folders that hold them."""
-        new_keys = {key: codec.key_mark(key) for key in keys if key not in self._key_marks}
-        self._key_marks |= new_keys
-        self._look_up(new_keys, self._unasked(folds))
+    def ask_keys(self, keys: Iterable[str]) -> None:
+        """What the ledger knows of these keys."""
+        marks = {key: codec.key_mark(key) for key in keys if key not in self._key_marks}
+        self._key_marks |= marks
+        for name in self._details({name for _, name in self._marks.find(marks.values())}):
+            if name.key in marks:
+                self._names.setdefault(name.key, []).append(name)
 
-    def _unasked(self, folds: Iterable[str]) -> dict[str, int]:
+    def ask_folds(self, folds: Iterable[str]) -> None:
+        """Who bears these folded paths, and the folders that hold them."""
+        marks: dict[str, int] = {}
         known = self._fold_marks
-        asked: dict[str, int] = {}
         for fold in folds:
             for each in (fold, *folders_of(fold)) if "/" in fold else (fold,):
                 if each not in known:
-                    known[each] = asked[each] = codec.fold_mark(each)
-        return asked
-
-    def _look_up(self, keys: dict[str, int], folds: dict[str, int]) -> None:
-        found = self._marks.find([*keys.values(), *folds.values()])
-        if not found:
-            return
+                    known[each] = marks[each] = codec.fold_mark(each)
+        found = self._marks.find(marks.values())
         of_folders = {mark for mark, name in found if name == FOLDER}
-        self._folders |= {fold for fold, mark in folds.items() if mark in of_folders}
-        names = {name for _, name in found if name != FOLDER}
-        for row in self._db.tuples(_DETAILS, self._run, repr(sorted(names))):
-            name = Name(*row)
-            if name.key in keys:
-                self._names.setdefault(name.key, []).append(name)
-            if name.path is not None:
-                self._files.add(naming.fold(name.path))
+        if of_folders:
+            self._folders.update(fold for fold, mark in marks.items() if mark in of_folders)
+        names = self._details({name for _, name in found if name != FOLDER})
+        borne = {naming.fold(each.path) for each in names if each.path is not None}
+        self._files |= borne - self._freed
+
+    def _details(self, names: set[int]) -> list[Name]:
+        rows = self._db.tuples(_DETAILS, self._run, repr(sorted(names))) if names else []
+        return [Name(*row) for row in rows]
+
+    def knows(self, key: str) -> bool:
+        """Whether a key that was asked has names."""
+        return key in self._names or key in self._plain
 
     def of(self, key: str) -> list[Name]:
         """The names of a key that was asked: one for each template that it was found by."""
@@ -127,7 +136,7 @@ class Reservations:
         name = self._next_id()
         self._plain[key] = (name, template, path, rank)
         self._files.add(fold)
-        self._rows.append((name, key, template, path, True, True, self._run))
+        self._plain_rows.append((name, key, template, path, self._run))
         self._pairs.append((self._key_marks[key], name))
         self._pairs.append((self._fold_marks[fold], name))
         return name
@@ -161,39 +170,33 @@ class Reservations:
         """Where the key of `name` has another name by this template, its path is free, and it bears `name`'s."""
         for other in self.of(name.key):
             if other.template == template and other.id != name.id and other.path is not None:
-                fold = naming.fold(other.path)
-                self._files.discard(fold)
-                self._marks.move(other.id, codec.fold_mark(fold), ())
+                self._free(naming.fold(other.path))
                 self._retired.append((NO_TEMPLATE, name.id, other.id))
 
     def rename(self, name: Name, template: int, path: str) -> str:
         """Gives a file its whole name, or another one, instead of what it had; whoever calls moves the file."""
         assert name.path is not None, "a name with a path"
-        before = naming.fold(name.path)
-        self.ask((), (before, naming.fold(path)))
-        self._files.discard(before)
+        self._free(naming.fold(name.path))
         name.path, pairs = self._take(name.id, name.key, path)
-        self._marks.move(name.id, codec.fold_mark(before), pairs)
         name.template, name.complete, name.run = template, True, self._run
-        self._db.execute(
-            "UPDATE names SET path = ?, template = ?, complete = 1, run = ? WHERE id = ?",
-            name.path, template, self._run, name.id,
-        )  # fmt: skip
+        self._moved.append((name, pairs))
         return name.path
 
     def write(self) -> None:
         """Puts what is new into the ledger."""
+        self._db.many(_INSERT_PLAIN, self._plain_rows)
         self._db.many(
-            "INSERT INTO names (id, key, template, path, complete, newest, run) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [*self._rows, *((n.id, n.key, n.template, n.path, n.complete, n.newest, n.run) for n in self._new)],
+            _INSERT,
+            [(each.id, each.key, each.template, each.path, each.complete, each.newest, each.run) for each in self._new],
         )
         self._db.many("UPDATE names SET newest = ? WHERE id = ?", self._now_newest)
-        self._db.many(
-            "UPDATE names SET template = ?, newest = 0, path = (SELECT path FROM names WHERE id = ?) WHERE id = ?",
-            self._retired,
-        )
+        self._db.many(_MOVE, [(name.path, name.template, name.run, name.id) for name, _ in self._moved])
+        self._db.many(_RETIRE, self._retired)
         self._marks.add(self._pairs)
-        self._new, self._rows, self._pairs, self._now_newest, self._retired = [], [], [], [], []
+        for name, pairs in self._moved:
+            self._marks.move(name.id, pairs)
+        for each in (self._new, self._plain_rows, self._pairs, self._now_newest, self._retired, self._moved):
+            each.clear()
         self._marks.settle()
 
     def _take(self, name: int, key: str, bare: str) -> tuple[str, list[tuple[int, int]]]:
@@ -205,9 +208,15 @@ class Reservations:
             if self._is_free(fold) and not self._is_folder(path):
                 break
         self._files.add(fold)
+        self._freed.discard(fold)
         above = [each for each in folders_of(fold) if each not in self._folders]
         self._folders.update(above)
         return path, [(self._fold_marks[fold], name), *((self._fold_marks[each], FOLDER) for each in above)]
+
+    def _free(self, fold: str) -> None:
+        """Nobody bears this path any more, though the ledger will still say so until `write`."""
+        self._files.discard(fold)
+        self._freed.add(fold)
 
     def _is_free(self, fold: str) -> bool:
         self._know(fold)
@@ -215,7 +224,7 @@ class Reservations:
 
     def _know(self, fold: str) -> None:
         if fold not in self._fold_marks:
-            self.ask((), (fold,))
+            self.ask_folds((fold,))
 
     def _beside_files(self, path: str) -> str:
         """A folder of the path that is another file's name gets `~` and digits too."""

@@ -25,11 +25,17 @@ _IN_ORDER = _NEAREST.replace("p.rank", "substr(p.rank, 3)")
 
 @dataclass(frozen=True, slots=True)
 class PageTask:
-    """A page to be fetched; `was_sent`: a killed run had sent it already."""
+    """A page to be fetched.
+
+    Attributes:
+        was_sent: whether a killed run had sent it already.
+        read: of a page that was read and is read again for new URLs of its files: the reading that gave them.
+    """
 
     id: int
     request: Request
     was_sent: bool = False
+    read: int | None = None
 
 
 def _is_welcome_now(ending: str, request: Request) -> bool:

@@ -15,6 +15,7 @@ from scraper.state.names import NO_TEMPLATE, Name, Reservations
 from scraper.state.schema import NAME_BITS
 
 _PLAIN = "INSERT INTO files (id, host, rank, flags) VALUES (?, ?, ?, ?)"
+_THERE = "INSERT INTO files (id, host, rank, flags, state, stood, ending) VALUES (?, ?, ?, ?, 1, ?, ?)"
 _OTHER = (
     "INSERT INTO files (id, host, rank, flags, state, stood, url, more, item_key, found_on, path, part, ending, why)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -62,8 +63,9 @@ class QueueBook(EndBook):
             batch.take(downloads)
             names.write()
             self.db.many(_PLAIN, batch.plain)
+            self.db.many(_THERE, batch.there)
             self.db.many(_OTHER, batch.other)
-            self._met += len(batch.plain) + len(batch.other)
+            self._met += len(batch.plain) + len(batch.there) + len(batch.other)
             self._open_files(batch.opened)
             for download, name, rank in batch.again:
                 self._found_again(download, name, rank, templates[download.template])
@@ -95,7 +97,7 @@ class QueueBook(EndBook):
         key = shown(url)
         with self.db.transaction():
             names = self._reservations(Looks(self._look, self._look_many))
-            names.ask((key,), ())
+            names.ask_keys((key,))
             of_key = names.of(key)
             if any(each.rank is not None for each in of_key):
                 return

@@ -28,7 +28,17 @@ log = logging.getLogger("scraper")
 
 
 class Disk(Protocol):
-    """What recovery needs of the output folder (files/parts.py)."""
+    """What recovery needs of the output folder (files/parts.py, power.py)."""
+
+    is_durable: bool
+
+    def keep_file(self, path: str) -> None:
+        """A file and its name survive loss of power, where that is minded."""
+        ...
+
+    def keep_name(self, path: str) -> None:
+        """That a name was given or removed survives loss of power, where that is minded."""
+        ...
 
     def look(self, path: str) -> Stood | None:
         """What stands under a path."""
@@ -56,7 +66,7 @@ def recover(ledger: Ledger, disk: Disk, boot: str = "", *, durable: bool = False
 
     Args:
         boot: identity of this boot of the machine (boot_id); "": unknown.
-        durable: whether parts that another boot wrote are whole as far as they are noted.
+        durable: whether parts that another boot wrote are whole as far as they are noted, whatever the notes say.
     """
     remove_dropped(ledger, disk)
     found = sum(_recover_file(ledger, disk, left, boot, durable) for left in _left_open(ledger, disk))
@@ -76,6 +86,7 @@ def remove_dropped(ledger: Ledger, disk: Disk) -> None:
             stood = disk.look(part)
             if stood is not None and stood.inode == inode:
                 disk.remove(part)
+                disk.keep_name(part)
         except OSError as error:
             log.warning("%s: left as it is: %s", part, error)
         ledger.forget_part(file)
@@ -124,6 +135,8 @@ def _recover_file(ledger: Ledger, disk: Disk, left: _Left, boot: str, durable: b
         if left.note is not None and whole is None:
             ledger.forget_part(left.file)
         disk.remove(left.part)
+        if whole is not None:
+            disk.keep_file(left.path)
     except OSError as error:
         log.warning("%s: left as it is: %s", left.path, error)
         return False
@@ -151,9 +164,13 @@ def settle_names(ledger: Ledger, disk: Disk) -> None:
 
 def finish_moves(ledger: Ledger, disk: Disk) -> None:
     """Carries out the moves that are written down; each may have been cut off at any point."""
+    if disk.is_durable:
+        ledger.db.sync()
     while (move := ledger.next_move()) is not None:
         try:
             done = _move(disk, move["source"], move["goal"], replace=ledger.replaces)
+            disk.keep_name(move["source"])
+            disk.keep_name(move["goal"])
         except OSError as error:
             log.warning("%s: not renamed to %s: %s", move["source"], move["goal"], error)
             done = False

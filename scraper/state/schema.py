@@ -11,6 +11,7 @@ A million files are a million rows, so a file costs what it must and no more (ve
     marks     where a name is found: 64 bits of a digest of its key, and of its path as the file system folds
               it (a folder: name 0). A digest is only a hint; who finds something looks at the name itself.
               marks.py keeps the newest ones in memory: random places in a large tree are dear one by one.
+              `marked` and `late` say which ones the tree lacks.
     files     what a run does about a name: `id` is `run << 40 | name`, so a file is found by both without an
               index, and rows are appended. What is NULL is as it is for most: url: the key; path: the name's;
               part: naming.part_name(path); more: nothing. Open ones stand in record order in files_open.
@@ -135,6 +136,7 @@ CREATE TABLE names (
 CREATE TABLE marks (
     mark INTEGER NOT NULL, name INTEGER NOT NULL, PRIMARY KEY (mark, name)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE late (mark INTEGER NOT NULL, name INTEGER NOT NULL) STRICT;
 CREATE TABLE marked (upto INTEGER NOT NULL) STRICT;
 INSERT INTO marked VALUES (0);
 

@@ -94,7 +94,6 @@ def test_records_stay_below_dest(path: str, scraper: Any, job: Any) -> None:
 
 
 UNBUILT = {
-    "polite: {rate: 1M}": "polite.rate",
     'expect: {items: ">= 20"}': "expect",
     'on_finish: ["true"]': "on_finish",
     "records: records.csv": "csv",

@@ -130,7 +130,6 @@ def test_a_page_that_echoes_it_keeps_its_links_working(form: str, server: Server
     assert "your key is {env:KEY}" in (ran.dest / "records.jsonl").read_text()
 
 
-@pytest.mark.xfail(strict=True, reason="the reader names files before secrets are concealed")
 def test_a_file_whose_name_is_the_secret(server: Server, run_job: Any) -> None:
     server.site.route("/start")(lambda request: f'<img src="/f/{quote(SECRET, safe="")}/{quote(SECRET, safe="")}.png">')
     server.site.route("/f/<path:rest>")(lambda request, rest: b"x")
@@ -139,7 +138,6 @@ def test_a_file_whose_name_is_the_secret(server: Server, run_job: Any) -> None:
     assert (ran.summary.files.saved, ran.summary.failures) == (1, [])
 
 
-@pytest.mark.xfail(strict=True, reason="the reader names files before secrets are concealed")
 def test_an_item_key_and_a_path_that_are_the_secret(server: Server, run_job: Any) -> None:
     server.site.route("/start")(lambda request: f"<h1>{SECRET.replace('&', '&amp;')}</h1><img src=/x.png>")
     server.site.route("/x.png")(lambda request: b"x")

@@ -408,7 +408,7 @@ def test_a_run_that_was_killed_continues_behind_the_rows_that_it_queued(
 
 def test_an_open_run_is_another_where_a_list_has_changed(files: Any, run_job: Any, write: Any, stop_after: Any) -> None:
     job = {"start": [{"list": "*.txt", "column": "line", "as": "files"}], "files": {"jobs": 1}}
-    write("a.txt", *(f"{files.url}/f/{n}.png" for n in range(9)))
+    write("a.txt", *(f"{files.url}/f/{n}.png" for n in range(500)))  # more than are told at once
     events, control = stop_after(1)
     first = run_job(files, job, events=events, control=control)
     events, control = stop_after(1)
@@ -417,7 +417,7 @@ def test_an_open_run_is_another_where_a_list_has_changed(files: Any, run_job: An
     third = run_job(files, job)
     assert (first.code, second.code, third.code) == (130, 130, 0)
     assert (first.summary.run == second.summary.run, second.summary.run == third.summary.run) == (True, False)
-    assert len(third.files) == 10
+    assert len(third.files) == 501
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7])

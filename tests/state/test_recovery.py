@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from scraper.model import Download, Outcome, PartNote
 from scraper.net.courier import wall_clock
 from scraper.state.db import Database
 from scraper.state.ledger import FileTask, Ledger
-from scraper.state.recovery import recover, settle_names
+from scraper.state.recovery import recover, remove_dropped, settle_names
 from scraper.state.runs import note_end, open_run
 
 HOST = "h:80"
@@ -159,6 +160,126 @@ def test_a_third_part_is_found_where_two_of_somebody_else_stand(desk_for: Callab
     desk.begin()
     desk.find("x.png", key="k")
     assert desk.task().part not in {"x.png.part", taken}
+
+
+# -- parts that are noted ------------------------------------------------------------------------------------
+
+BOOT = "this boot"
+NOTE = PartNote(0, validator='"v"', etag='"v"', total=100, boot=BOOT)
+
+
+def leave_part(desk: Desk, note: PartNote | None, content: bytes = b"begun") -> FileTask:
+    """A part of the one file stands there, and what is noted of it."""
+    task = desk.task()
+    part = desk.disk.open_part(str(task.part))
+    part.append([content])
+    if note is not None:
+        desk.ledger.note_part(task.id, replace(note, inode=note.inode or part.inode))
+    part.close()
+    return task
+
+
+def test_a_part_that_is_what_its_note_says_is_left_to_be_resumed(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("a/x.png")
+    task = leave_part(desk, NOTE)
+    assert recover(desk.ledger, desk.disk, BOOT) == 0
+    noted = desk.task().noted
+    assert desk.files == {"a/x.png.part": b"begun"}
+    assert noted == replace(NOTE, inode=desk.disk.look(str(task.part)).inode)
+
+
+@pytest.mark.parametrize(
+    ("note", "boot"),
+    [
+        (None, BOOT),
+        (replace(NOTE, validator=None), BOOT),
+        (replace(NOTE, boot="another"), BOOT),
+        (replace(NOTE, inode=1), BOOT),
+        (replace(NOTE, boot=""), ""),
+    ],
+    ids=["not noted", "no validator", "another boot", "another file", "boots unknown"],
+)
+def test_any_other_part_starts_again(note: PartNote | None, boot: str, desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("x.png")
+    leave_part(desk, note)
+    assert recover(desk.ledger, desk.disk, boot) == 0
+    assert (desk.files, desk.task().noted) == ({}, None)
+
+
+@pytest.mark.parametrize("boot", ["another", ""])
+def test_what_was_made_durable_outlives_the_power(boot: str, desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("x.png")
+    leave_part(desk, NOTE)
+    assert recover(desk.ledger, desk.disk, boot, durable=True) == 0
+    assert desk.files == {"x.png.part": b"begun"}
+
+
+def test_a_note_whose_part_is_gone_is_forgotten(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("x.png")
+    task = leave_part(desk, NOTE)
+    desk.disk.remove(str(task.part))
+    recover(desk.ledger, desk.disk, BOOT)
+    assert desk.task().noted is None
+
+
+def test_a_noted_part_that_got_its_name_is_found_whole(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("x.png")
+    task = leave_part(desk, NOTE, b"whole")
+    (desk.disk.root / "x.png").hardlink_to(desk.disk.root / str(task.part))
+    assert recover(desk.ledger, desk.disk, BOOT) == 1
+    assert (desk.files, desk.told) == ({"x.png": b"whole"}, [("x.png", "saved", 5)])
+    assert desk.db.value("SELECT count(*) FROM parts") == 0
+
+
+def test_a_file_that_came_beside_a_noted_part_is_not_ours(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("x.png")
+    leave_part(desk, NOTE)
+    desk.stand("x.png")
+    assert recover(desk.ledger, desk.disk, BOOT) == 0
+    assert desk.files == {"x.png": b"theirs", "x.png.part": b"begun"}
+
+
+def drop(desk: Desk) -> None:
+    desk.ledger.begin(open_run(desk.db, "job", "edited", now=wall_clock()).id)
+
+
+@pytest.mark.parametrize("then", [remove_dropped, lambda ledger, disk: recover(ledger, disk, BOOT)])
+def test_a_run_that_is_dropped_leaves_no_part(then: Callable[..., object], desk_for: Callable[..., Desk]) -> None:
+    """It is removed at once, or where the process was killed before that, at the next start."""
+    desk = desk_for()
+    desk.find("x.png")
+    leave_part(desk, NOTE)
+    recover(desk.ledger, desk.disk, BOOT)
+    drop(desk)
+    assert list(desk.files) == ["x.png.part"]
+    then(desk.ledger, desk.disk)
+    assert (desk.files, desk.db.value("SELECT count(*) FROM parts")) == ({}, 0)
+    desk.find("x.png")
+    assert (desk.task().path, desk.task().part, desk.task().noted) == ("x.png", "x.png.part", None)
+
+
+def test_a_part_of_somebody_else_in_the_place_of_a_dropped_one_is_left(desk_for: Callable[..., Desk]) -> None:
+    desk = desk_for()
+    desk.find("x.png")
+    leave_part(desk, replace(NOTE, inode=1), b"theirs")
+    drop(desk)
+    remove_dropped(desk.ledger, desk.disk)
+    assert desk.files == {"x.png.part": b"theirs"}
+
+
+def test_many_open_files_are_looked_at_together(desk_for: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = desk_for()
+    for number in range(30):
+        desk.find(f"{number}.png", key=str(number))
+    monkeypatch.setattr(desk.disk, "look", None)
+    monkeypatch.setattr(desk.disk, "remove", None)
+    assert recover(desk.ledger, desk.disk) == 0
 
 
 # -- names that are settled ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import pycurl
@@ -46,7 +47,8 @@ _CODES = {
     97: _PROXY,  # CURLE_PROXY: a SOCKS or CONNECT handshake
     100: Row(errors.LimitError, "the head of the answer is too large"),  # CURLE_TOO_LARGE
 }
-_OF_THE_PROXY = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_OPERATION_TIMEOUTED})
+_ALERT = re.compile(r"SSL.*\balert\b")
+"""What the other side says in the middle of it: TLS 1.3 refuses our certificate only when we have asked."""
 
 
 def transfer_trouble(
@@ -60,10 +62,12 @@ def transfer_trouble(
         has_head: whether the head of the answer had come.
     """
     row = _CODES.get(code, _NOT_HTTP)
-    if proxied and not connected and (code in _OF_THE_PROXY or "CONNECT" in text):
+    if row is _BROKE and _ALERT.search(text):
+        row = _TLS
+    elif proxied and not connected and row not in (_TLS, _UNSENT):
         row = _PROXY
     elif row is _BROKE and not connected:
         row = Row(errors.ConnectError, "no connection", sent=False)
     elif row.cls is errors.LimitError and has_head:
         row = _NOT_HTTP
-    return row.cls(url, f"{row.message}: {text or code}", sent=row.sent, final=row.final)
+    return row.cls(url, f"{row.message}: {text or code}", sent=row.sent or has_head, final=row.final)

@@ -19,9 +19,11 @@ import pycurl
 
 from scraper import errors, secrets
 from scraper.net.answer import DRAIN_TIME
-from scraper.net.curl.profiles import Profile, profile_of
+from scraper.net.curl.brake import Brake
+from scraper.net.curl.profiles import BUFFER, Profile, profile_of
 from scraper.net.curl.transfer import Transfer, header_lines
-from scraper.net.outgoing import Outgoing, UnsendableError
+from scraper.net.outgoing import Outgoing, UnsendableError, Wire
+from scraper.net.rate import Rate
 from scraper.net.transport import Exchange, Source
 
 LOOK = 0.25
@@ -40,9 +42,15 @@ class Loop:
 
     Args:
         most: transfers in flight.
+        rate: what bodies are held to.
     """
 
-    def __init__(self, outgoing: Outgoing, source: Source, most: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, outgoing: Outgoing, source: Source, most: int, clock: Callable[[], float], rate: Rate | None = None
+    ) -> None:
+        rate = rate or Rate(None, clock)
+        self._brake = Brake(rate) if rate.is_limited else None
+        self._buffer = rate.piece(BUFFER)
         self._outgoing = outgoing
         self._source = source
         self._most = most
@@ -51,6 +59,7 @@ class Loop:
         self._multi = _Multi(self._epoll, clock, most)
         self._idle: dict[Profile, list[Transfer]] = {}
         self._flying: set[Transfer] = set()
+        self._lines: dict[str, list[bytes]] = {}
         self._looked = 0.0
         self._is_over = False
         self._hungry = True
@@ -81,6 +90,8 @@ class Loop:
                 return
         self._wait()
         self._multi.on_time(self._clock())
+        if self._brake is not None:
+            self._brake.release()
         self._collect()
         self._look()
 
@@ -100,8 +111,11 @@ class Loop:
         asked, out = exchange.wire, self._outgoing
         try:
             url = out.url(asked)
-            headers, found = header_lines(out, asked, url)
-            profile = profile_of(out, asked, url, found)
+            if out.is_common(asked):
+                headers, profile = self._common(asked), profile_of(out, asked, url, None)
+            else:
+                headers, found = header_lines(out, asked, url)
+                profile = profile_of(out, asked, url, found)
             transfer = self._transfer(profile)
             transfer.begin(exchange, asked, url, headers)
         except (UnsendableError, UnicodeError, ValueError, pycurl.error) as error:
@@ -112,9 +126,15 @@ class Loop:
         self._flying.add(transfer)
         self._multi.handle.add_handle(transfer.easy)
 
+    def _common(self, asked: Wire) -> list[bytes]:
+        """The header lines that most exchanges share."""
+        if asked.encodings not in self._lines:
+            self._lines[asked.encodings] = header_lines(self._outgoing, asked, asked.url)[0]
+        return self._lines[asked.encodings]
+
     def _transfer(self, profile: Profile) -> Transfer:
         idle = self._idle.setdefault(profile, [])
-        return idle.pop() if idle else Transfer(self._outgoing, profile, self._clock)
+        return idle.pop() if idle else Transfer(self._outgoing, profile, self._clock, self._brake, self._buffer)
 
     # -- waiting ---------------------------------------------------------------------------------------
 
@@ -134,6 +154,8 @@ class Loop:
         ends = [now + IDLE]
         if self._multi.due is not None:
             ends.append(self._multi.due)
+        if self._brake is not None and (held := self._brake.patience()) is not None:
+            ends.append(now + held)
         if self._flying:
             ends.append(self._looked + LOOK)
         if len(self._flying) < self._most and not self._is_over:
@@ -162,6 +184,8 @@ class Loop:
 
     def _put_away(self, transfer: Transfer) -> None:
         self._flying.remove(transfer)
+        if self._brake is not None:
+            self._brake.forget(transfer)
         self._multi.handle.remove_handle(transfer.easy)
         self._idle[transfer.profile].append(transfer)
         self._hungry = True

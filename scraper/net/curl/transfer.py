@@ -12,11 +12,12 @@ from typing import Any
 import pycurl
 
 from scraper import errors, secrets, urls
-from scraper.net import cookies, head
+from scraper.net import cookies, head, wire
 from scraper.net.answer import DRAIN
+from scraper.net.curl.brake import Brake
 from scraper.net.curl.faults import transfer_trouble
-from scraper.net.curl.profiles import Profile, new_handle
-from scraper.net.outgoing import Outgoing, UnsendableError, Wire, basic_header
+from scraper.net.curl.profiles import BUFFER, Profile, new_handle
+from scraper.net.outgoing import Outgoing, Wire, basic_header
 from scraper.net.pace import Pace
 from scraper.net.transport import Exchange
 
@@ -34,7 +35,7 @@ class CurlAnswer:
         self.url = url
         self.status = found.status
         self.reason = outgoing.conceal(found.reason)
-        self.headers = {name: outgoing.header_text(value) for name, value in found.headers.items()}
+        self.headers = outgoing.header_texts(found.headers)
         self.address = address
         self.is_proxied = address is None
 
@@ -42,49 +43,72 @@ class CurlAnswer:
 class Transfer:
     """A handle with its callbacks.
 
+    Args:
+        brake: what holds it to a rate; None: there is none.
+        buffer: bytes that are read from the connection at once.
+
     Attributes:
         easy: the handle; its attribute `transfer` leads back here.
         exchange: what is on its way, or None.
         size: bytes of the body that came.
     """
 
-    def __init__(self, outgoing: Outgoing, profile: Profile, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, outgoing: Outgoing, profile: Profile, clock: Callable[[], float], brake: Brake | None = None,
+        buffer: int = BUFFER,
+    ) -> None:  # fmt: skip
         self.profile = profile
+        self._method = ""
         self.exchange: Exchange | None = None
         self.size = 0
         self._outgoing = outgoing
         self._clock = clock
+        self._brake = brake
+        self._is_forwarded = profile.proxy is not None and not profile.proxy.startswith("socks")
+        self._is_custom = False
         self._address: str | None = None
         self._lines: list[bytes] = []
         self._given: list[bytes] = []
-        self.easy = easy = new_handle(outgoing, profile)
+        self.easy = easy = new_handle(outgoing, profile, buffer)
         easy.transfer = self
         easy.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         easy.setopt(pycurl.WRITEFUNCTION, self._write)
-        if profile.proxy is None:
-            easy.setopt(pycurl.PREREQFUNCTION, self._reach)
+        easy.setopt(pycurl.PREREQFUNCTION, self._reach)
+        if profile.guarded and profile.proxy is None:
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
 
     def begin(self, exchange: Exchange, asked: Wire, url: str, headers: list[bytes]) -> None:
         """Puts an exchange on the handle."""
         easy = self.easy
         self.exchange, self._asked, self._url = exchange, asked, url
         self.size, self._seen = 0, 0
+        self._held_at: float | None = None
         self._answer: CurlAnswer | None = None
         self._is_wanted = True
         self._trouble: Exception | None = None
         self._lines.clear()
         self._address = None
+        self._is_connected = False
         self._pace = Pace(self._outgoing.http.timeout, asked.url, self._clock, deadline=asked.deadline)
         easy.setopt(pycurl.URL, url)
-        if headers != self._given:
-            easy.setopt(pycurl.HTTPHEADER, headers)
+        # libcurl would write the percent-encoding of a path anew.
+        is_whole = self._is_forwarded and url.startswith("http:")
+        easy.setopt(pycurl.REQUEST_TARGET, url if is_whole else url[url.index("/", 8) :])
+        if headers is not self._given:
+            easy.setopt(pycurl.HTTPHEADER, [*headers, b"Proxy-Connection:"] if self._is_forwarded else headers)
             self._given = headers
-        if asked.method == "HEAD":
-            easy.setopt(pycurl.NOBODY, 1)
-        elif asked.method == "GET":
-            easy.setopt(pycurl.HTTPGET, 1)
-        else:
-            easy.setopt(pycurl.CUSTOMREQUEST, asked.method)
+        self._ask(asked.method)
+
+    def _ask(self, method: str) -> None:
+        if method == self._method:
+            return
+        self._method = method
+        if self._is_custom:
+            self.easy.unsetopt(pycurl.CUSTOMREQUEST)
+        self.easy.setopt(pycurl.NOBODY if method == "HEAD" else pycurl.HTTPGET, 1)
+        self._is_custom = method not in ("GET", "HEAD")
+        if self._is_custom:
+            self.easy.setopt(pycurl.CUSTOMREQUEST, method)
 
     # -- callbacks -------------------------------------------------------------------------------------
 
@@ -92,6 +116,8 @@ class Transfer:
         try:
             if self._answer is None:
                 self._judge()
+            if self._brake is not None and self._is_held(len(piece)):
+                return int(pycurl.WRITEFUNC_PAUSE)
             self.size += len(piece)
             if self._is_wanted:
                 self.exchange.piece(piece)  # type: ignore[union-attr]
@@ -102,12 +128,51 @@ class Transfer:
             return STOP
         return None
 
+    def _is_held(self, count: int) -> bool:
+        """Whether a piece is refused for now, because the run is in debt to its rate."""
+        assert self._brake is not None, "asked before"
+        if self._is_wanted and self._brake.holds(self):
+            self._held_at = self._clock()
+            return True
+        self._brake.spend(count)
+        return False
+
+    def go_on(self) -> None:
+        """Nothing holds it any more."""
+        self._note_pause()
+        self._held_at = None
+        try:
+            self.easy.pause(pycurl.PAUSE_CONT)
+        except pycurl.error as error:  # the piece was refused for good; the next look ends the transfer
+            self._trouble = self._trouble or errors.ProtocolError(self._asked.url, f"the connection broke: {error}")
+
+    def _note_pause(self) -> None:
+        """That we did not read was no fault of the server's."""
+        if self._held_at is not None:
+            now = self._clock()
+            self._pace.paused(now - self._held_at)
+            self._held_at = now
+
+    def _open(self, _: int, found: Any) -> Any:
+        """A socket for an address that may be asked."""
+        if urls.is_private(str(found.addr[0])):
+            self._refuse(str(found.addr[0]))
+            return pycurl.SOCKET_BAD
+        return wire.Lent(found.family, found.socktype, found.protocol)
+
+    def _refuse(self, address: str) -> None:
+        told = f"a public page leads to the private address {address}"
+        self._trouble = errors.SkippedError(self._asked.url, "private", told)
+
     def _reach(self, address: str, *_: object) -> int:
         """The connection stands, new or used again; nothing was sent yet."""
+        self._is_connected = True
+        if self.profile.proxy is not None:
+            return int(pycurl.PREREQFUNC_OK)
         self._address = address
+        self._trouble = None  # another address of the host may have been refused
         if self._asked.guarded and urls.is_private(address):
-            told = f"a public page leads to the private address {address}"
-            self._trouble = errors.SkippedError(self._asked.url, "private", told)
+            self._refuse(address)
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
 
@@ -137,10 +202,16 @@ class Transfer:
             drain_time: seconds for a body that nobody wants.
         """
         count, self._seen = self.size - self._seen, self.size
+        self._note_pause()
         try:
+            if self._trouble is not None and self._is_connected:
+                raise self._trouble
             if self._answer is not None and not self._is_wanted and self._pace.age > drain_time and not count:
                 return DrainedError()
-            if self._answer is None and not self._lines and not self.easy.getinfo(pycurl.PRETRANSFER_TIME):
+            assert self.exchange is not None, "begun"
+            if self._is_wanted and (unwanted := self.exchange.unwanted) is not None:
+                return unwanted
+            if not self._is_connected:
                 self._pace.connecting()
             elif self._answer is None and not self._has_head:
                 self._pace.waiting()
@@ -156,11 +227,11 @@ class Transfer:
 
     @property
     def _has_head(self) -> bool:
-        """Whether all of the head came, that of an interim answer aside."""
+        """Whether all of the head came, that of an interim answer aside, and of one that libcurl may answer itself."""
         if not self._lines or self._lines[-1] not in _BLANK:
             return False
         last = next((line for line in reversed(self._lines) if line.startswith(b"HTTP/")), b"")
-        return b" 1" not in last[:11]
+        return b" 1" not in last[:11] and not (self.profile.digest is not None and b" 401" in last[:13])
 
     def look_back(self) -> None:
         """It is whole by its framing, and still on its connection.
@@ -171,7 +242,7 @@ class Transfer:
         answer = self._answer
         if answer is None or answer.is_proxied or not self._is_wanted or "content-length" not in answer.headers:
             return
-        if self._is_kept_open(answer) and self.easy.getinfo(pycurl.ACTIVESOCKET) == -1:
+        if self.easy.getinfo(pycurl.ACTIVESOCKET) == -1 and self._is_kept_open(answer):
             self._trouble = errors.LengthError(answer.url, "more bytes came than were declared")
 
     def _is_kept_open(self, answer: CurlAnswer) -> bool:
@@ -211,6 +282,7 @@ class Transfer:
                 head.check_size(self._lines)
             except head.HeadLimitError as error:
                 return _too_large(self._asked.url, error)
+            code = pycurl.E_RECV_ERROR if code == pycurl.E_PARTIAL_FILE else code  # cut in its head
         elif not self._is_wanted:
             return None  # the rest of a body that nobody wants
         elif code == pycurl.E_PARTIAL_FILE and "content-length" not in self._answer.headers:
@@ -220,7 +292,7 @@ class Transfer:
             self._outgoing.conceal(text),
             self._asked.url,
             proxied=self.profile.proxy is not None,
-            connected=bool(self.easy.getinfo(pycurl.PRETRANSFER_TIME)),
+            connected=self._is_connected,
             has_head=self._answer is not None,
         )
 
@@ -252,8 +324,6 @@ def header_lines(outgoing: Outgoing, wire_: Wire, url: str) -> tuple[list[bytes]
 
 def _line(name: str, value: str | None) -> bytes:
     """`Name:` keeps libcurl from sending its own, `Name;` sends an empty value."""
-    if any(char in name for char in "\r\n\0:"):
-        raise UnsendableError(f"{name!r} is no name of a header")
     if value is None:
         return f"{name}:".encode("latin-1")
     return (f"{name}: {value}" if value else f"{name};").encode("latin-1")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from scraper.net.curl.loop import Loop
 from scraper.net.outgoing import Outgoing
+from scraper.net.rate import Rate
 from scraper.net.transport import Source
 
 
@@ -18,22 +19,25 @@ class CurlTransport:
         outgoing: puts together what is sent.
         jobs: transfers in flight, of all threads together.
         loops: threads; one drives as many transfers as one core can serve.
+        rate: what the bodies of all together are held to.
     """
 
     name = "curl"
 
     def __init__(
-        self, outgoing: Outgoing, jobs: int, *, loops: int = 1, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, outgoing: Outgoing, jobs: int, *, loops: int = 1, rate: Rate | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._outgoing = outgoing
         self._shares = [share for share in _shares(jobs, loops) if share]
+        self._rate = rate
         self._clock = clock
 
     def threads(self, source: Source) -> list[threading.Thread]:
         """Threads that are not started yet."""
         return [
             threading.Thread(
-                target=Loop(self._outgoing, source, share, self._clock).run, name=f"curl-{at}", daemon=True
+                target=Loop(self._outgoing, source, share, self._clock, self._rate).run, name=f"curl-{at}", daemon=True
             )
             for at, share in enumerate(self._shares)
         ]

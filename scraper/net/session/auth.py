@@ -1,12 +1,19 @@
-"""Digest authentication as requests takes it (RFC 7616)."""
+"""Digest authentication as requests takes it (RFC 7616), and a jar that keeps requests from taking cookies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.auth import HTTPDigestAuth
+from requests.cookies import RequestsCookieJar
+
+
+def no_cookies() -> RequestsCookieJar:
+    """A jar that stays empty: cookies are taken and given by ours (net/cookies.py)."""
+    return RequestsCookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 class Digest(HTTPDigestAuth):
@@ -20,9 +27,11 @@ class Digest(HTTPDigestAuth):
         return request
 
     def handle_401(self, r: requests.Response, **kwargs: Any) -> requests.Response:
-        """Answers a challenge."""
-        if r.status_code == 401:
+        """Answers a challenge, once; any other 401 stays as it came."""
+        challenge = r.headers.get("www-authenticate", "").lower()
+        if r.status_code == 401 and "digest" in challenge and self._thread_local.num_401_calls < 2:
             r.raw.close()
+            r.request._cookies = no_cookies()  # requests would send what the challenge sets, whatever our jar says
         return super().handle_401(r, **kwargs)
 
     def build_digest_header(self, method: str, url: str) -> str | None:

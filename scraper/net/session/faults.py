@@ -11,12 +11,30 @@ from scraper.net.line import HeadLimitError
 from scraper.net.outgoing import UnsendableError
 
 
-def exchange_trouble(error: Exception, url: str, *, socks: bool = False, conceal: trouble.Conceal = str) -> Exception:
-    """The class of what stopped an exchange before its headers came; a bug stays what it is."""
+def exchange_trouble(
+    error: Exception, url: str, *, asked: bool = True, proxied: bool = False, conceal: trouble.Conceal = str
+) -> Exception:
+    """The class of what stopped an exchange before its headers came; a bug stays what it is.
+
+    Args:
+        asked: whether the way to the server was open, and it may have seen the request.
+        proxied: whether a proxy stands between; what goes wrong on the way to the server is its failure then.
+    """
     told = trouble.classify(error, url, _EXCHANGE, conceal)
-    if socks and isinstance(told, errors.ConnectError):
-        told = errors.ProxyError(told.url, told.message, sent=told.sent)
-    return told or error
+    if told is None:
+        return error
+    told.sent = told.sent and asked
+    if proxied and not asked and not isinstance(told, (errors.TlsError, errors.ProxyError)) and not told.final:
+        return errors.ProxyError(told.url, f"the proxy failed: {told.message}", sent=False)
+    return _broken(error, told) if proxied and asked and isinstance(told, errors.ProxyError) else told
+
+
+def _broken(error: Exception, told: errors.RequestError) -> errors.RequestError:
+    """What a connection through a proxy came to, once it stood: urllib3 blames the proxy for that too."""
+    late = any(isinstance(each, TimeoutError) for each in trouble.causes(error))
+    cls: type[errors.RequestError] = errors.TimeoutError if late else errors.ProtocolError
+    message = "no answer in time" if late else "the connection broke"
+    return cls(told.url, told.message.replace("the proxy failed", message))
 
 
 _UNSENT = "the request cannot be sent"

@@ -8,6 +8,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from scraper.net.line import bound
+from scraper.net.outgoing import Credentials, basic_header
+from scraper.net.proxies import user_of
 
 
 class OneHop(requests.Session):
@@ -28,6 +30,16 @@ class BoundAdapter(HTTPAdapter):
         """The manager of direct connections."""
         super().init_poolmanager(*args, **options)
         self.poolmanager = bound(self.poolmanager)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """A proxy that is spoken to over TLS is believed no sooner than a server; requests looks at the URL alone."""
+        is_tls = conn.proxy is not None and conn.proxy.scheme == "https"
+        super().cert_verify(conn, "https://" if is_tls else url, verify, cert)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """What a proxy is told: its user, in UTF-8 as a server is; requests knows Latin-1, and no user alone."""
+        user = user_of(proxy)
+        return {} if user is None else {"Proxy-Authorization": basic_header(Credentials("basic", *user))}
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         """The manager of the connections through one proxy."""

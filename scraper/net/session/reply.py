@@ -15,18 +15,23 @@ from scraper.net.answer import DRAIN, DRAIN_TIME
 from scraper.net.line import line
 from scraper.net.outgoing import Outgoing
 from scraper.net.pace import Pace
+from scraper.net.rate import Rate
 from scraper.net.session.faults import BODY
 
 PIECE = 256 * 1024
+STEP = 0.25
+"""Seconds that a reader sleeps at once while the run is in debt to its rate."""
 
 
 class Reply:
     """What a server answered; the body is still on the wire. Close it."""
 
     def __init__(
-        self, response: requests.Response, url: str, read: float, outgoing: Outgoing, *, is_proxied: bool
+        self, response: requests.Response, url: str, read: float, outgoing: Outgoing, rate: Rate, *, is_proxied: bool
     ) -> None:
         self._response = response
+        self._rate = rate
+        self._debt = 0.0
         self._read = read
         self._conceal = outgoing.conceal
         self.url = url
@@ -63,8 +68,11 @@ class Reply:
             RequestError: stalled, length, protocol, tls: whatever broke.
         """
         raw = self._response.raw
+        if self.status in head.BODILESS and "transfer-encoding" in self.headers:  # urllib3 would look for chunks
+            return
         try:
-            while piece := raw.read1(size, decode_content=False):
+            while piece := raw.read1(self._rate.piece(size), decode_content=False):
+                self._debt = self._rate.spend(len(piece))
                 yield piece
         except Exception as error:
             told = trouble.classify(error, self.url, BODY, self._conceal)
@@ -78,9 +86,19 @@ class Reply:
             for piece in self.pieces():
                 pace.step(len(piece))
                 yield piece
+                self._pay(pace)
         except errors.StalledError:
             pace.check_total()
             raise
+
+    def _pay(self, pace: Pace) -> None:
+        """Waits until the debt that the last piece made is paid."""
+        while self._debt > 0:
+            step = min(self._debt, STEP)
+            self._rate.sleep(step)
+            self._debt -= step
+            pace.paused(step)
+            pace.check_total()
 
     def drain(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Reads at most 64 KiB of a body nobody wants, undecoded, so that the connection can serve again.
@@ -130,4 +148,4 @@ class Reply:
 
 
 def _lower(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return ((name.lower(), value) for name, value in headers.items())
+    return ((name.lower(), value.strip(" \t")) for name, value in headers.items())

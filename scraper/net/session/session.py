@@ -14,9 +14,11 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
 from scraper import errors, secrets
+from scraper.net import cookies
 from scraper.net.line import PrivateAddressError, line
 from scraper.net.outgoing import Credentials, Outgoing, Wire, basic_header, wire_text
-from scraper.net.session.auth import Digest
+from scraper.net.rate import Rate
+from scraper.net.session.auth import Digest, no_cookies
 from scraper.net.session.faults import exchange_trouble
 from scraper.net.session.hops import BoundAdapter, OneHop
 from scraper.net.session.reply import Reply
@@ -28,17 +30,19 @@ class Session:
     Args:
         outgoing: puts together what is sent.
         connections: how many connections to one host are kept.
+        rate: what bodies are counted by.
     """
 
-    def __init__(self, outgoing: Outgoing, connections: int = 32) -> None:
+    def __init__(self, outgoing: Outgoing, connections: int = 32, rate: Rate | None = None) -> None:
         self._outgoing = outgoing
+        self._rate = rate or Rate(None)
         self._digests: dict[Credentials, Digest] = {}
         self._lock = threading.Lock()
         if outgoing.verify is False:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
         self._session = OneHop()
         self._session.trust_env = False
-        self._session.cookies = outgoing.cookies  # type: ignore[assignment]  # any CookieJar will do for requests
+        self._session.cookies = no_cookies()
         adapter = BoundAdapter(pool_connections=256, pool_maxsize=connections, max_retries=0)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -52,18 +56,19 @@ class Session:
         shown, out = secrets.display(wire_.url), self._outgoing
         given = out.http.timeout
         connect, read = (_within(seconds, wire_.deadline) for seconds in (given.connect, given.read))
-        line.begin(guarded=wire_.guarded, seconds=wire_.deadline)
         proxy = None
         try:
-            prepared = self._prepare(wire_)
-            proxy = out.proxies.for_url(prepared.url or "")
+            url = out.url(wire_)
+            line.begin(guarded=wire_.guarded, seconds=wire_.deadline, url=url)
+            prepared = self._prepare(wire_, url)
+            proxy = out.proxies.for_url(url)
             response = self._session.send(
                 prepared,
                 stream=True,
                 allow_redirects=False,
                 timeout=(connect, read),
                 verify=out.verify,
-                cert=out.cert if out.is_home(wire_.url) else None,
+                cert=out.cert if url.startswith("https:") and out.is_home(wire_.url) else None,
                 proxies={"http": proxy, "https": proxy} if proxy else {},
             )
         except PrivateAddressError as error:
@@ -71,34 +76,39 @@ class Session:
             raise errors.SkippedError(shown, "private", told) from error
         except Exception as error:
             raise self._trouble(error, shown, proxy) from error
-        reply = Reply(response, shown, read, out, is_proxied=proxy is not None)
+        reply = Reply(response, shown, read, out, self._rate, is_proxied=proxy is not None)
         reply.check()
+        for each in (*response.history, response):  # before it may be the challenge of a digest authentication
+            if given_ := each.raw.headers.getlist("set-cookie"):
+                cookies.take(out.cookies, url, given_)
         return reply
 
     def _trouble(self, error: Exception, shown: str, proxy: str | None) -> Exception:
         if isinstance(error, errors.RequestError):
             return error
-        is_socks = (proxy or "").startswith("socks")
-        return exchange_trouble(error, shown, socks=is_socks, conceal=self._outgoing.conceal)
+        return exchange_trouble(
+            error, shown, asked=line.is_asking, proxied=proxy is not None, conceal=self._outgoing.conceal
+        )
 
     # -- putting a request together --------------------------------------------------------------------
 
-    def _prepare(self, wire_: Wire) -> requests.PreparedRequest:
+    def _prepare(self, wire_: Wire, url: str) -> requests.PreparedRequest:
         """Not by `Session.prepare_request`, which merges cookies into a jar that lacks our policy."""
         out = self._outgoing
         data = out.reveal_all(wire_.data)
         prepared = requests.PreparedRequest()
         prepared.prepare(
             wire_.method,
-            out.url(wire_),
+            url,
             headers=self._headers(wire_),
             data=data.encode() if isinstance(data, str) else data,
             json=out.reveal_all(wire_.json),
             files=out.uploads(wire_.files, secrets.display(wire_.url)),
         )
-        if (cookie := out.cookie_header(wire_, prepared.url or "")) and "Cookie" not in prepared.headers:
+        prepared.url = url  # requests has encoded it anew; digest authentication hashes what goes out
+        if (cookie := out.cookie_header(wire_, url)) and "Cookie" not in prepared.headers:
             prepared.headers["Cookie"] = cookie
-        if (found := out.auth(wire_, prepared.url or "")) is not None:
+        if (found := out.auth(wire_, url)) is not None:
             self._authorize(prepared, found)
         for name, value in [*prepared.headers.items()]:
             if isinstance(value, str) and value != SKIP_HEADER:
