@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench clean
+.PHONY: help demo test check slow kill bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,7 +23,10 @@ test: $(STAMP)  ## the tests (about a minute)
 	@$(BIN)/python -m pytest -n auto -m "not slow"
 
 slow: $(STAMP)  ## the slow tests: kill -9 at random moments, and the like
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m "slow and not kill"
+
+kill: $(STAMP)  ## 200 kill -9 over a batch of 2,000 files, by each transport (about four minutes); tells figures
+	@$(BIN)/python -m pytest -m kill
 
 check: $(STAMP)  ## ruff, mypy, and the test of the floors
 	@$(BIN)/ruff check .

@@ -14,11 +14,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import field, fields
+from typing import TYPE_CHECKING, Any
 
 from scraper import urls
-from scraper.job.parts import Auth
+from scraper.values import dataclass
+
+if TYPE_CHECKING:
+    from scraper.job.parts import Auth
 
 Place = tuple[int, ...]
 

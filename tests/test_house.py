@@ -18,6 +18,7 @@ FLOORS = {
     "scraper.secrets": 0,
     "scraper.units": 0,
     "scraper.urls": 0,
+    "scraper.values": 0,
     "scraper.job": 1,
     "scraper.job.parts": 0,
     "scraper.job.model": 0,

@@ -5,7 +5,6 @@ Commands are imported when they are called, so that `scraper get` starts at once
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -49,6 +48,8 @@ class Commands(click.Group):
         if first not in COMMANDS and (first.endswith((".yaml", ".yml")) or os.path.isfile(first)):
             return "run", self.get_command(ctx, "run"), args
         if first not in COMMANDS and not first.startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(first, COMMANDS, 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise click.UsageError(f'no such command: "{first}"{hint}', ctx)

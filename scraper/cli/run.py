@@ -82,16 +82,9 @@ def _get_job(start: list[dict[str, str]], urls: Iterable[str], options: dict[str
         data = {"name": "get", "start": start, "polite": {"per_host": jobs}, "http": {"origins": home}}
         return from_data(data, overrides=overrides(options), variables=pairs(options["variables"], "--var"))
     from scraper.job.loaded import Loaded
-    from scraper.job.model import FileSettings, Job
-    from scraper.job.parts import Polite, StartEntry
+    from scraper.job.plain import plain_job
 
-    entries = (StartEntry.model_construct(list_=each["list"], column=each["column"], as_="files") for each in start)
-    job = Job.model_construct(
-        name="get",
-        start=tuple(entries),
-        polite=Polite.model_construct(per_host=jobs),
-        files=FileSettings.model_construct(jobs=jobs),
-    )
+    job = plain_job(((each["list"], each["column"]) for each in start), jobs)
     return Loaded(job, "<command line>", Path(), {}, (), {"start": start}, has_secrets=False)
 
 

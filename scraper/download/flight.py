@@ -25,7 +25,15 @@ class EnoughError(Exception):
 
 
 class AgainError(Exception):
-    """What came together from several answers is of no use; the file starts again, by one exchange alone."""
+    """The file starts again, by one exchange alone: what came together from several answers is of no use.
+
+    Attributes:
+        keeps: it is of use, and goes on; only no more exchanges at once.
+    """
+
+    def __init__(self, message: str, *, keeps: bool = False) -> None:
+        super().__init__(message)
+        self.keeps = keeps
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from scraper import errors, secrets
 from scraper.download.finishers import Finishers
@@ -24,11 +24,13 @@ from scraper.download.twins import Twins
 from scraper.files import dates, decide, resume
 from scraper.files.checks import Demand, demand
 from scraper.files.parts import OutputFolder, Part
-from scraper.job.model import FileSettings
 from scraper.model import Download, Outcome, PartNote
 from scraper.net.courier import Courier
 from scraper.state.files import Named
 from scraper.state.ledger import FileTask, Ledger
+
+if TYPE_CHECKING:
+    from scraper.job.model import FileSettings
 
 HELD = 32 * 1024 * 1024
 """Bytes of all files in flight that may wait in memory."""
@@ -93,7 +95,7 @@ class Ground:
         self.is_stopping = is_stopping
         self.flying: dict[int, Flying] = {}
         self.follower = Follower(failed)
-        self._demand = demand(settings.accept.model_dump(exclude_none=True))
+        self._demand = demand(settings.accept.asked())
         self._by_server = settings.mtime == "server"
         self._twins = None if settings.duplicates == "keep" else Twins(folder, ledger, settings.duplicates)
         self._finishers = Finishers(failed) if folder.is_durable or self._twins is not None else None
@@ -211,8 +213,9 @@ class Ground:
         Raises:
             DiskError, OSError: the disk refuses; the part stands.
         """
-        if self._by_server:
-            self._stamp(part, saved.last_modified)
+        times = self._times(saved.last_modified)
+        if times is not None:
+            part.stamp(times)
         held: AbstractContextManager[None] = nullcontext() if self._twins is None else self._twins.held(saved)
         with held:
             is_twin = self._twins is not None and self._twins.share(part, saved)
@@ -222,11 +225,27 @@ class Ground:
         self.folder.keep_name(task.path)
         return placed
 
-    def _stamp(self, part: Part, last_modified: str | None) -> None:
-        now = self.courier.now().timestamp()
+    def place(self, task: FileTask, data: bytes, saved: Outcome) -> Outcome | None:
+        """A small file from memory to its final name in one go; None: there is more to be minded than that.
+
+        Raises:
+            FileExistsError: something stands where its part should.
+            DiskError, OSError: the disk refuses.
+        """
+        if task.stood is not None or self._finishers is not None:
+            return None
+        assert task.part is not None, "a complete name has a part"
+        if self.folder.place(task.part, task.path, data, self._times(saved.last_modified)):
+            return saved
+        return self._came_between(task, Part(-1, task.part), saved)
+
+    def _times(self, last_modified: str | None) -> tuple[float, float] | None:
+        """Of access and modification, where a file bears the server's."""
+        if not self._by_server or last_modified is None:
+            return None
+        now = self.courier.seconds()
         modified = dates.believed(last_modified, now)
-        if modified is not None:
-            part.stamp(modified, now)
+        return None if modified is None else (now, modified)
 
     def _place(self, task: FileTask, part: Part, saved: Outcome, *, is_twin: bool) -> Outcome:
         if self.folder.is_durable and not is_twin:

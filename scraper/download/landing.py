@@ -17,13 +17,15 @@ When the run stops, what is noted is cut off: the next run continues it.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scraper import errors
 from scraper.download.flight import AgainError, Flight, Left, Result, StoppedError
 from scraper.download.ground import Ground
 from scraper.download.split import Asked, Segment, Split
-from scraper.download.sums import Followed, Sums
+from scraper.download.sums import Followed, Sums, digest_of
 from scraper.download.troubles import decoder, encoding, told
 from scraper.files import decide, naming, resume, shares
 from scraper.files.checks import NOTHING, Check, check_for
@@ -34,7 +36,7 @@ from scraper.model import Outcome, PartNote
 from scraper.net.answer import Answer
 from scraper.net.courier import check_status, redirected
 from scraper.net.decode import Decoder, EncodingTrouble
-from scraper.net.outgoing import Wire
+from scraper.net.outgoing import NONE, Wire
 from scraper.net.redirect import Hop
 from scraper.state.ledger import FileTask
 
@@ -44,8 +46,8 @@ SMALL = 256 * 1024
 """Bytes up to which a file that declares them is judged when it is whole: stopping it earlier gains nothing."""
 FOLLOWED = 4 * 1024 * 1024
 """Bytes beyond which another thread hashes."""
-_SPLICED = (errors.DigestError, errors.TypeMismatchError)
-"""What a file has that was put together from several answers, if one of them was not what it said."""
+_SPLICED = (errors.DigestError, errors.LengthError, errors.TypeMismatchError)
+"""What a whole file has that was put together from several answers, if one of them was not what it said."""
 _OF_NO_USE = (Outcome, errors.SkippedError, AgainError)
 """How a file ends whose part is not continued, whatever is noted of it."""
 
@@ -76,11 +78,9 @@ class Landing:
         "_result",
         "_resume",
         "_segment",
-        "_small",
         "_split",
         "_start",
         "_sums",
-        "_validator",
         "_watched",
         "answered",
         "task",
@@ -98,7 +98,6 @@ class Landing:
         self._check: Check = NOTHING
         self._decoder: Decoder | None = None
         self._declared: int | None = None
-        self._validator: str | None = None
         self._part: Part | None = None
         self._sums: Sums | None = None
         self._followed: Followed | None = None
@@ -106,7 +105,6 @@ class Landing:
         self._held_size = 0
         self._start: bytearray | None = None
         self._is_whole = self._is_small = False
-        self._small: bytes | None = None
         self._split: Split | None = None
         self._segment: Segment | None = None
         self._watched: tuple[float, int] | None = None
@@ -114,18 +112,16 @@ class Landing:
         self.wire = self._asked()
 
     def _asked(self) -> Wire:
-        given = {} if self._hop.crossed else self.task.download.headers or {}
+        hop = self._hop
+        given = NONE if hop.crossed else self.task.download.headers or NONE
         added = self._resume.headers() if self._resume is not None else self._conditions()
-        return Wire(
-            self._hop.method, self._hop.url, given=given, added=added, encodings="identity",
-            guarded=self._hop.guarded,
-        )  # fmt: skip
+        return Wire(hop.method, hop.url, NONE, given, added, encodings="identity", guarded=hop.guarded)
 
-    def _conditions(self) -> dict[str, str]:
-        """The conditional headers; {} where nothing stands, and then a 304 would be no answer."""
+    def _conditions(self) -> Mapping[str, str]:
+        """The conditional headers; none where nothing stands, and then a 304 would be no answer."""
         task = self.task
         if task.stood is None:
-            return {}
+            return NONE
         return decide.conditions(self._ground.existing, task.etag, task.last_modified)
 
     # -- for whoever shows progress ---------------------------------------------------------------------
@@ -210,7 +206,6 @@ class Landing:
             self._decoder = decoder(answer)
         elif length.isdigit():
             self._declared = self._whole_size(int(length))
-        self._validator = resume.validator_of(headers)
         wanted = self._ground.demand_of(task.download)
         self._check = check_for(task.download, answer.url, task.path, headers, wanted, answer.status)
         self._check.head(self._declared)
@@ -243,7 +238,9 @@ class Landing:
         self._held_size += len(piece)
         if self._start is not None and not self._is_small:
             self._look(piece)
-        if self._held_size >= self._ground.buffer:
+        if self._held_size >= self._ground.buffer or (
+            self._segment is not None and self._held_size >= self._segment.span.left
+        ):
             self._spill()
 
     def _look(self, piece: bytes) -> None:
@@ -319,13 +316,14 @@ class Landing:
 
     def _note(self, part: Part) -> None:
         """T2: the part can be continued, if what comes has a validator and no encoding."""
-        if self.task.noted is not None or self._validator is None or self._decoder is not None:
-            self._ground.grown(self.task, part)
-            return
         assert self._answer is not None, "the head comes first"
         headers = self._answer.headers
+        validator = resume.validator_of(headers) if self.task.noted is None and self._decoder is None else None
+        if validator is None:
+            self._ground.grown(self.task, part)
+            return
         note = PartNote(
-            part.inode, self._validator, headers.get("etag"), headers.get("last-modified"), self._declared,
+            part.inode, validator, headers.get("etag"), headers.get("last-modified"), self._declared,
             None, self._ground.boot,
         )  # fmt: skip
         self._ground.note(self.task, part, note)
@@ -416,12 +414,11 @@ class Landing:
             raise errors.LengthError(answer.url, f"{self.received} bytes came, {self._declared} were declared")
         self._is_whole = True  # whatever is wrong from here on is wrong with the bytes that stand there
         if self._part is None:
-            self._small = b"".join(self._held)
-            self._held = [self._small]
+            self._tell(self._land(b"".join(self._held)))
+            return
         if self._start is not None:
-            start = bytes(self._start) if self._small is None else self._small[: self._check.first]
-            self._check.begin(start, self._small is not None)
-        if self._held or self._part is None:
+            self._check.begin(bytes(self._start), False)
+        if self._held:
             self._spill()
         if self._followed is not None:
             self._ground.follower.end(self._followed, self._ground.apart(self.task.id, self._hashed))
@@ -445,23 +442,30 @@ class Landing:
     def _finish(self) -> Outcome:
         answer, part, sums = self._answer, self._part, self._sums
         assert answer is not None and part is not None and sums is not None, "a body came"  # noqa: PT018
-        if self._check is not NOTHING:
-            self._check.end(part.bytes, part.read_at if self._small is None else self._read_small, sums.hex)
-        headers = answer.headers
-        saved = Outcome(
-            "saved", self.task.path, answer.url, status=answer.status, bytes=part.bytes, sha256=sums.hex(),
-            type=media_type(headers.get("content-type")), etag=headers.get("etag"),
-            last_modified=headers.get("last-modified"),
-        )  # fmt: skip
-        outcome = self._ground.give_name(self.task, part, saved)
+        self._check.end(part.bytes, part.read_at, sums.hex)
+        outcome = self._ground.give_name(self.task, part, _saved(self.task, answer, part.bytes, sums.hex()))
         self._part = None
         self._ground.flying.pop(self.task.id, None)
         return outcome
 
-    def _read_small(self, offset: int, count: int) -> bytes:
-        """Bytes of a file that never left memory."""
-        assert self._small is not None, "asked before"
-        return self._small[offset : offset + count]
+    def _land(self, data: bytes) -> Outcome:
+        """A file that never left memory: judged, written and named."""
+        assert self._answer is not None, "the head comes first"
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._check.whole(data, lambda name: sha256 if name == "sha256" else digest_of(name, data))
+        saved = _saved(self.task, self._answer, len(data), sha256)
+        try:
+            outcome = self._ground.place(self.task, data, saved)
+        except FileExistsError:  # one of ours that an earlier attempt left
+            self._drop()
+            outcome = self._ground.place(self.task, data, saved)
+        if outcome is None:
+            self._part = part = self._open()
+            part.append([data])
+            outcome = self._ground.give_name(self.task, part, saved)
+            self._part = None
+        self._ground.flying.pop(self.task.id, None)
+        return outcome
 
     def _give_up(self, result: Result) -> None:
         """The part stays where it can be continued, and goes otherwise."""
@@ -482,7 +486,7 @@ class Landing:
     def _is_spliced(self, result: Result) -> bool:
         """Whether it may be the ranges that are wrong with it: a file may start again for that once."""
         is_pieced = self._split is not None or self._resume is not None
-        is_new = self.task.id not in self._ground.alone
+        is_new = self._split is not None or self.task.id not in self._ground.alone
         return self._is_whole and is_pieced and is_new and isinstance(result, _SPLICED)
 
     def _tell(self, result: Result) -> None:
@@ -503,5 +507,14 @@ class Landing:
         finally:
             part.close()
         # A part that was noted stays for the next attempt, or for the next run where a bug or a full disk ended it.
-        if self.task.noted is None or self._is_whole or isinstance(result, _OF_NO_USE):
+        is_of_no_use = isinstance(result, _OF_NO_USE) and not (isinstance(result, AgainError) and result.keeps)
+        if self.task.noted is None or self._is_whole or is_of_no_use:
             self._drop()
+
+
+def _saved(task: FileTask, answer: Answer, size: int, sha256: str) -> Outcome:
+    headers = answer.headers
+    return Outcome(
+        "saved", task.path, answer.url, answer.status, size, sha256, media_type(headers.get("content-type")),
+        headers.get("etag"), headers.get("last-modified"),
+    )  # fmt: skip

@@ -11,6 +11,7 @@ only from a 206 of the same version, the same size and the very range, so no two
 that exchange. If it names another version, all of them are cut off and the file starts again, by one exchange alone.
 If it does not, its share belongs to nobody again, and the lane tries again as net/retry says, or never: the file goes
 on with fewer. Only when the last exchange under way fails has the attempt failed; the next one continues what stands.
+If that one was refused a range, the file goes on by one exchange alone; if it is refused again, it starts again.
 
 What is noted (T2) is what is written, at most a second or 16 MiB later, so a kill loses no more than that. The note
 says in ranges what stands from before the first byte is written behind a hole.
@@ -41,6 +42,8 @@ from scraper.net.outgoing import Wire
 from scraper.state.ledger import FileTask
 
 NOTE_BYTES = 16 * 1024 * 1024
+_RESPITE = (errors.RequestError, StoppedError)
+"""Why a file goes on no more now, and will later."""
 NOTE_TIME = 1.0
 """Seconds; a note follows what is written no later than that, nor later than NOTE_BYTES."""
 
@@ -122,7 +125,8 @@ class Split:
         self._part = part
         self._followed = followed
         self._shares = Shares(total, written)
-        self._parts = parts_of(total - self._shares.count, ground.segments)
+        self._is_alone = task.id in ground.alone
+        self._parts = 1 if self._is_alone else parts_of(total - self._shares.count, ground.segments)
         self._flying = 0
         self._closing: Exception | None = None
         self._fresh = 0
@@ -167,14 +171,22 @@ class Split:
             span = None if self._closing is not None else self._shares.take(self._parts, self.clock())
             if span is None:
                 return None
+            span.is_sure = limit is not None
             self._flying += 1
         return Segment(self, lane, span, flight, span.end if limit is None else limit, self._ground.buffer)
 
-    def judge(self, answer: Answer, asked: resume.Resume) -> Exception | None:
-        """What is wrong with the answer to a range; None: nothing."""
+    def judge(self, span: Span, answer: Answer, asked: resume.Resume) -> Exception | None:
+        """Why the answer to a share is not to go on; None: it brings it."""
+        refused = self._refusal(answer, asked)
+        if refused is not None:
+            return refused
+        with self._lock:
+            span.is_sure = span.begin < span.end
+        return None if span.is_sure else EnoughError()
+
+    def _refusal(self, answer: Answer, asked: resume.Resume) -> Exception | None:
+        """What is wrong with it."""
         wrong = resume.fits(asked, answer.status, answer.headers)
-        if wrong is None and asked.validator.startswith('"') and "etag" not in answer.headers:
-            wrong = "the range does not say of which version it is"
         if wrong is None:
             return None
         if resume.is_other(asked, answer.status, answer.headers):
@@ -193,7 +205,7 @@ class Split:
 
         Raises:
             EnoughError: it is at its end, though its answer goes on.
-            LengthError: more came than was asked for; StoppedError: nobody wants them.
+            LengthError: more came than was asked for; StoppedError: nobody wants more.
             WriteError, DiskError: the disk refuses.
         """
         while size:
@@ -205,12 +217,13 @@ class Split:
             is_over = self._shares.is_over(span, limit, self._parts)
         if is_over:
             raise EnoughError
-        if self._ground.is_stopping():
+        if self.unwanted is not None:
             raise StoppedError
 
     def _reserve(self, span: Span, size: int, limit: int) -> int:
+        """How many of these bytes are written: also of those that came when nobody wanted more, if they are of use."""
         with self._lock:
-            if self._closing is not None:
+            if self._closing is not None and not isinstance(self._closing, _RESPITE):
                 raise StoppedError
             count = self._shares.reserve(span, size, limit, self._parts)
         if not count and span.end < limit:
@@ -263,7 +276,7 @@ class Split:
     def _note_left(self) -> None:
         """What stands there when an exchange is over, unless it is of no use."""
         try:
-            if not isinstance(self._closing, AgainError):
+            if not isinstance(self._closing, AgainError) or self._closing.keeps:
                 self._note()
         except errors.DiskError as error:
             self._closing = self._closing or error
@@ -280,7 +293,7 @@ class Split:
         Another status is an answer to a range, at the end of redirects that may lead elsewhere by now.
         """
         if isinstance(trouble, RefusedError):
-            return AgainError(trouble.message)
+            return AgainError(trouble.message, keeps=not self._is_alone)
         if isinstance(trouble, errors.StatusError) and trouble.status not in self._ground.courier.http.retry.statuses:
             return errors.ProtocolError(trouble.url, f"{trouble.message} when the rest was asked for")
         return trouble
@@ -323,7 +336,7 @@ class Segment:
     def head(self, answer: Answer) -> bool:
         """The head came: whether it is the range that was asked for."""
         self.answered = self._split.clock()
-        self._refused = self._split.judge(answer, self._asked)
+        self._refused = self._split.judge(self.span, answer, self._asked)
         return self._refused is None
 
     def piece(self, piece: bytes) -> None:

@@ -14,6 +14,11 @@ STEP = 1024 * 1024
 """Bytes that the follower reads at once."""
 
 
+def digest_of(algorithm: str, data: bytes) -> str:
+    """The hex digest of a whole file."""
+    return hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+
+
 class Sums:
     """sha256 and whatever else is asked, of bytes in order."""
 

@@ -22,12 +22,12 @@ Most files of a fast run need nothing of this: they share NOTHING, and no object
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from scraper import errors, units
-from scraper.files import claims, digests, ends, pixels
+from scraper.files import claims, digests, ends, layout, pixels
 from scraper.files.layout import MoreError, Read, beginning, remembered
 from scraper.files.types import media_type, type_for
 from scraper.model import Download
@@ -56,11 +56,11 @@ class Demand:
     most_bytes: int = NO_LIMIT
     least: tuple[int, int] = (0, 0)
     most: tuple[int, int] = (NO_LIMIT, NO_LIMIT)
+    has_pixels: bool = field(init=False)
+    """Whether any bound is on pixels."""
 
-    @property
-    def has_pixels(self) -> bool:
-        """Whether any bound is on pixels."""
-        return any(self.least) or min(self.most) < NO_LIMIT
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_pixels", any(self.least) or min(self.most) < NO_LIMIT)
 
 
 def demand(accept: Mapping[str, Any] | None) -> Demand | None:
@@ -156,6 +156,9 @@ class Check:
             LengthError: it is an image without its end.
         """
 
+    def whole(self, data: bytes, digest: Digest) -> None:
+        """Judges a file that came at once, instead of `begin`, `grown` and `end`. Raises as these."""
+
 
 NOTHING = Check()
 """For files of which nothing is asked or promised."""
@@ -182,7 +185,7 @@ def check_for(
     expected = _expected(download.digests, headers, status)
     if promise is None and wanted is None and not expected:
         return NOTHING
-    return _Judge(url, wanted or _ANYTHING, expected, headers, promise, _named(download))
+    return _Judge(url, wanted or _ANYTHING, expected, headers, promise, download)
 
 
 def _promised_by_names(download: Download, url: str, path: str) -> str | None:
@@ -215,20 +218,20 @@ _ANYTHING = Demand()
 class _Judge(Check):
     """A Check that has something to judge."""
 
-    __slots__ = ("_expected", "_headers", "_length", "_named", "_promise", "_shown", "_sized", "_typed", "_url",
+    __slots__ = ("_download", "_expected", "_headers", "_length", "_promise", "_shown", "_sized", "_typed", "_url",
                  "_wanted", "algorithms", "first", "most", "wants")  # fmt: skip
     judges = True
 
     def __init__(
         self, url: str, wanted: Demand, expected: tuple[digests.Promised, ...], headers: Mapping[str, str],
-        promise: str | None, named: str,
+        promise: str | None, download: Download,
     ) -> None:  # fmt: skip
         self._url = url
         self._wanted = wanted
         self._expected = expected
         self._headers = headers
         self._promise = promise
-        self._named = named
+        self._download = download
         self._length: int | None = None
         self._shown: str | None = None
         self._typed = not (wanted.types or promise or wanted.has_pixels)
@@ -291,10 +294,10 @@ class _Judge(Check):
 
     def _judge_type(self, start: bytes, complete: bool) -> None:
         if self._wanted.types:
-            borne = claims.names(start, self._headers.get("content-type"), self._named)
+            borne = claims.names(start, self._headers.get("content-type"), _named(self._download))
             if not claims.is_asked(self._wanted.types, borne) or (complete and not start):
                 raise self._wrong(f"it is {self._told(start)}, not {' or '.join(self._wanted.types)}")
-        elif self._promise is not None and claims.is_broken(self._promise, start, self._headers):
+        elif self._promise and self._shown in claims.WEB_TEXT and claims.is_broken(self._promise, start, self._headers):
             raise self._wrong(f"it is {self._told(start)} where {self._promise} was promised")
         if self._wanted.has_pixels and (self._shown is None or self._shown in claims.WEB_TEXT):
             raise self._wrong(f"it is {self._told(start)}, not a picture")
@@ -329,16 +332,21 @@ class _Judge(Check):
 
     # -- the end -------------------------------------------------------------------------------------------
 
+    def whole(self, data: bytes, digest: Digest) -> None:
+        self._end(data[: claims.SNIFFED], len(data), layout.whole(data), digest)
+
     def end(self, size: int, read: Read, digest: Digest) -> None:
         start = read(0, claims.SNIFFED)
-        read = remembered(start, read)
+        self._end(start, size, remembered(start, read), digest)
+
+    def _end(self, start: bytes, size: int, read: Read, digest: Digest) -> None:
         if not self._typed:
             self._know_type(start, True)
         elif self._shown is None:
             self._shown = claims.shown(start)
         self._judge_size(size)
-        broken = next((each for each in self._expected if digest(each.algorithm) != each.digest), None)
-        if not self._is_vouched_for or broken:
+        broken = self._broken(digest) if self._expected else None
+        if broken or not self._is_vouched_for:
             self._judge_end(size, read)
         if broken:
             found = digest(broken.algorithm)
@@ -347,6 +355,10 @@ class _Judge(Check):
             )
         if not self._sized:
             self._judge_pixels(read)
+
+    def _broken(self, digest: Digest) -> digests.Promised | None:
+        """A digest that is not what was promised."""
+        return next((each for each in self._expected if digest(each.algorithm) != each.digest), None)
 
     @property
     def _is_vouched_for(self) -> bool:

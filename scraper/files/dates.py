@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
 
 DAY = 86_400.0
@@ -57,6 +56,8 @@ def _other(text: str) -> float | None:
     """RFC 850 and asctime dates. Of a year of two digits `email` guesses the century: 69 to 99 are of the last one."""
     if len(text) > _LONGEST or not text.isascii():
         return None
+    from email.utils import mktime_tz, parsedate_tz  # takes a while to load, and is seldom needed
+
     try:
         parts = parsedate_tz(text)
         return None if parts is None else float(mktime_tz(parts))

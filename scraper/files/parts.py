@@ -75,9 +75,9 @@ class Part:
         with full_disk_told(self.path):
             os.fdatasync(self.descriptor)
 
-    def stamp(self, modified: float, now: float) -> None:
-        """Gives it its modification time; seconds since 1970."""
-        os.utime(self.descriptor, ns=(int(now * 1e9), int(modified * 1e9)))
+    def stamp(self, times: tuple[float, float]) -> None:
+        """Gives it its times of access and modification; seconds since 1970."""
+        os.utime(self.descriptor, times)
 
     def close(self) -> None:
         """Closes the file, once; errors of a late write are told here."""
@@ -87,11 +87,25 @@ class Part:
                 os.close(descriptor)
 
 
+def _fill(descriptor: int, data: bytes, times: tuple[float, float] | None) -> None:
+    """Writes a whole file, and closes it: that may be what tells that the disk is full."""
+    try:
+        _write_all(descriptor, 0, (data,))
+        if times is not None:
+            os.utime(descriptor, times)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+
+
 _AT_ONCE = 512
 """Pieces of one writev; Linux takes 1024 (IOV_MAX)."""
 
 
 def _write_all(descriptor: int, offset: int, pieces: Sequence[bytes]) -> int:
+    if len(pieces) == 1 and os.pwrite(descriptor, pieces[0], offset) == len(pieces[0]):
+        return len(pieces[0])
     begin = offset
     for at in range(0, len(pieces), _AT_ONCE):
         batch = pieces[at : at + _AT_ONCE]
@@ -158,6 +172,34 @@ class OutputFolder:
                 os.close(descriptor)
                 raise OSError(errno.EINVAL, "not a regular file", path)
             return Part(descriptor, path)
+
+    def place(self, part: str, path: str, data: bytes, times: tuple[float, float] | None) -> bool:
+        """All of a small file: its part made, written and stamped, and the final name given, if nothing stands there.
+
+        Args:
+            part: lies in the folder of `path`.
+            times: of access and modification, seconds since 1970; None: as they come.
+
+        Returns:
+            whether it has the name; if not, the part stands.
+
+        Raises:
+            FileExistsError: something stands where the part should; nothing was done.
+            DiskError, OSError: the disk refuses; the part is gone.
+        """
+        name = path.rpartition("/")[2]
+        with full_disk_told(path), self._folder_of(part, create=True) as (folder, source):
+            assert folder is not None, "made or refused"
+            descriptor = os.open(source, _EXCLUSIVE, 0o666, dir_fd=folder)
+            try:
+                _fill(descriptor, data, times)
+                _give_name(folder, source, name)
+            except FileExistsError:
+                return False
+            except OSError:
+                os.unlink(source, dir_fd=folder)
+                raise
+        return True
 
     def finish(self, part: str, path: str, *, replace: bool = False) -> None:
         """Gives a whole part its final name.

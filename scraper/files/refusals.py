@@ -12,6 +12,18 @@ from scraper.errors import DiskError
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
+def _is_full(error: OSError) -> bool:
+    """Whether the disk takes nothing more; a file that is too large is that too where this process is held to a size.
+
+    (`ulimit -f`.) Where it is not, the file system takes no file so large, and the other ones it takes.
+    """
+    if error.errno != errno.EFBIG:
+        return error.errno in _FULL
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+
+
 class full_disk_told:  # noqa: N801 - reads as a function
     """A disk that takes nothing more stops the run; it is not the fault of one file.
 
@@ -27,7 +39,7 @@ class full_disk_told:  # noqa: N801 - reads as a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and _is_full(error):
             raise _told(self._path, error) from error
 
 

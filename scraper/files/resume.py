@@ -7,10 +7,11 @@
 
 Theory. A splice comes to be where bytes of two versions meet. So a range is asked for only
 with If-Range on a strong validator, and a 206 is believed only if it begins where it was
-asked to, speaks of the same whole, and names no other version. A 200 is another whole: the
-part starts again. A 416 means that the source is shorter than it was, or that all of it is
-there already; the latter cannot arise here, since the last byte of a full part is asked for
-once more.
+asked to, speaks of the same whole, and names the same version: a server that does not know
+If-Range sends the bytes of any. (RFC 9110 section 15.3.7 wants the ETag there; a Last-Modified
+may be left out, but is not.) A 200 is another whole: the part starts again. A 416 means that
+the source is shorter than it was, or that all of it is there already; the latter cannot arise
+here, since the last byte of a full part is asked for once more.
 
 A part that several exchanges wrote has holes: its first one is asked for, and no byte more.
 """
@@ -20,7 +21,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from scraper.files.shares import Ranges, gaps, merged
 from scraper.model import PartNote
@@ -67,6 +67,8 @@ def validator_of(headers: Mapping[str, str]) -> str | None:
 
 
 def _strong_date(modified: str | None, date: str | None) -> str | None:
+    from email.utils import parsedate_to_datetime  # takes a while to load, and is seldom needed
+
     try:
         assert modified is not None and date is not None  # noqa: PT018
         age = (parsedate_to_datetime(date) - parsedate_to_datetime(modified)).total_seconds()
@@ -122,6 +124,8 @@ def fits(resume: Resume, status: int, headers: Mapping[str, str]) -> str | None:
     end = resume.end or total or resume.total or last + 1
     if end != last + 1:
         return f"the range ends at {last}, {end - 1} was asked for"
+    if _kind_of(resume.validator) not in headers:
+        return "the range does not say of which version it is"
     return "the range is of another version" if _names_another(resume.validator, headers) else None
 
 
@@ -142,8 +146,13 @@ def is_other(resume: Resume, status: int, headers: Mapping[str, str]) -> bool:
 
 def _names_another(validator: str, headers: Mapping[str, str]) -> bool:
     """Whether headers have a validator of the same kind, and it is another."""
-    found = headers.get("etag" if validator.startswith('"') else "last-modified")
+    found = headers.get(_kind_of(validator))
     return found is not None and found != validator
+
+
+def _kind_of(validator: str) -> str:
+    """The name of the header that it came in."""
+    return "etag" if validator.startswith('"') else "last-modified"
 
 
 def _size_of(headers: Mapping[str, str]) -> int | None:

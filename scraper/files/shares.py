@@ -3,12 +3,16 @@
     shares = Shares(total, written)          what stands there already
     span = shares.take(parts, now)           what another exchange is to fetch, or None
     shares.reserve(span, count, …)           as many bytes as may be written now, at span.at; then shares.wrote(…)
+    span.is_sure = True                      its exchange is answered: nobody goes on into it
     shares.drop(span, now)                   its exchange is over; what it did not bring belongs to nobody again
 
 Theory. Three things are wanted at once. Few requests: so a share is large at first, and small only near the end.
 The digest in order, without a second pass: so shares are handed out from the front, each a part of what nobody has
 yet, and the bytes from the beginning on stay close behind those that came last. No idle exchange: when nothing is
 left to hand out, the later half of the largest share under way is taken over, unless that will be there in a moment.
+
+A share is sure once its exchange is answered as it should be. Until then an answer that reaches it goes on into it, and
+takes it over whole: else an exchange that was well under way would end for others that are refused.
 
 Every byte is written, or belongs to one share, or to nobody; a share loses bytes only behind those that it reserved.
 """
@@ -79,6 +83,7 @@ class Span:
     Attributes:
         begin, end: its bytes. at: up to there they are written; top: up to there they are about to be.
         since: when it was taken.
+        is_sure: whether it is being brought, as far as is known; set by whoever sees the answer.
     """
 
     begin: int
@@ -86,6 +91,7 @@ class Span:
     at: int
     top: int
     since: float
+    is_sure: bool = False
 
     @property
     def left(self) -> int:
@@ -179,7 +185,7 @@ class Shares:
     def reserve(self, span: Span, count: int, limit: int, parts: int) -> int:
         """How many of `count` bytes that came may be written at `span.at`; 0: the share is at its end.
 
-        A share whose answer brings more (up to `limit`) goes on into what belongs to nobody.
+        A share whose answer brings more (up to `limit`) goes on into what belongs to nobody, or to nobody for sure.
         """
         if span.top == span.end and not self._grow(span, limit, parts):
             return 0
@@ -195,7 +201,12 @@ class Shares:
         free = tuple((begin, min(end, limit)) for begin, end in self._free() if begin == span.end < limit)
         if free:
             span.end += _size(free, parts)
-        return bool(free)
+            return True
+        unsure = (each for each in self._spans if each.begin == span.end < each.end <= limit and not each.is_sure)
+        taken = next(unsure, None)
+        if taken is not None:
+            span.end, taken.end = taken.end, taken.begin
+        return taken is not None
 
     def wrote(self, span: Span, count: int) -> None:
         """So many bytes that were reserved are written."""

@@ -12,9 +12,9 @@ from typing import Any
 
 from scraper import secrets, units, urls
 from scraper.files.types import type_for
-from scraper.job.fields import GLOBAL_NAMES, did_you_mean
+from scraper.job.fields import GLOBAL_NAMES, did_you_mean, is_template
 from scraper.job.model import Accept, Job
-from scraper.job.parts import LongSelector, is_template
+from scraper.job.parts import LongSelector
 from scraper.job.places import Finding, Path
 from scraper.job.template import TemplateError, env_names, render_text, used_names
 from scraper.job.uses import OF_FILE, Scope, Use, uses
@@ -242,6 +242,11 @@ def _proxies(job: Job, names: Names) -> Iterator[Finding]:
             yield Finding(("http", "proxies", key), message)
 
 
+def _version(job: Job, names: Names) -> Iterator[Finding]:
+    if job.files.transport == "requests" and job.http.version != "1.1":
+        yield Finding(("http", "version"), "`files.transport: requests` speaks HTTP/1.1 alone; leave one of them out")
+
+
 def _shadows(job: Job, names: Names) -> Iterator[Finding]:
     for name in job.vars:
         if name in GLOBAL_NAMES:
@@ -249,4 +254,4 @@ def _shadows(job: Job, names: Names) -> Iterator[Finding]:
             yield Finding(("vars", name), message, True, warning=True)
 
 
-_JUDGES = (_shadows, _rules_exist, _rules_reached, _keys, _bounds, _urls, _origins, _proxies)
+_JUDGES = (_shadows, _rules_exist, _rules_reached, _keys, _bounds, _urls, _origins, _proxies, _version)

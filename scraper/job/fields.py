@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -27,6 +26,11 @@ ALWAYS_LENIENT = ("row", "parent", "file")
 
 MISSING = object()
 """What `Fields.field` answers where there is no such field."""
+
+
+def is_template(value: object) -> bool:
+    """Whether a value is a text that holds a template."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 class PathText(str):
@@ -93,6 +97,8 @@ def _lower(name: Any) -> Any:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean "price"?`, or nothing where no known name is close."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f'; did you mean "{close[0]}"?' if close else ""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scraper.errors import Mistake
-from scraper.job import words
-from scraper.job.model import Job
 from scraper.job.places import Finding, Places
 from scraper.job.places import Path as Where
+
+if TYPE_CHECKING:
+    from scraper.job.model import Job
 
 
 @dataclass(frozen=True)
@@ -49,4 +50,6 @@ def as_written(finding: Finding, data: dict[str, Any]) -> Finding:
     path, written = finding.path, data.get("on_finish")
     if path[0] == "on_finish" and isinstance(written, list) and all(isinstance(one, str) for one in written):
         path = ("on_finish", path[-1])
+    from scraper.job import words
+
     return replace(finding, path=words.path_of(path, data))

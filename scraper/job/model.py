@@ -226,6 +226,10 @@ class Accept(Model):
     min_height: Count | None = None
     max_height: Count | None = None
 
+    def asked(self) -> dict[str, Any]:
+        """What is asked of a file, by key."""
+        return self.model_dump(exclude_none=True)
+
 
 DIGESTS = ("md5", "sha1", "sha256", "sha512")
 

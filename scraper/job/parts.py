@@ -51,11 +51,6 @@ class Model(BaseModel):
         return data
 
 
-def is_template(value: object) -> bool:
-    """Whether a value is a text that holds a template."""
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
-
-
 def parsed(parse: Callable[[Any], Any], *kinds: type) -> Any:
     """A validator that shows the value to `parse` and keeps it as it is: its mistakes are told at the key."""
 
@@ -159,6 +154,10 @@ def by_kind(*kinds: tuple[type | tuple[type, ...], str]) -> Discriminator:
     return chosen_by(choose)
 
 
+Version = Literal["1.1", "2", "3"]
+"""The highest version of HTTP that is spoken; the number that YAML makes of one without quotes says the same."""
+
+
 class Http(Model):
     """How every request of the job is made, in requests' words."""
 
@@ -191,7 +190,10 @@ class Http(Model):
         by_kind((bool, "bool"), (int, "number")),
     ] = True
     retry: Retry = Retry.model_construct()
-    version: Literal["1.1", "2", "3"] = "1.1"
+    version: Annotated[
+        Version,
+        BeforeValidator(lambda value: str(value) if value in (1.1, 2, 3) else value, json_schema_input_type=Version),
+    ] = "1.1"
     origins: tuple[str, ...] = ()
 
 

@@ -7,8 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from scraper.job.checks import check_text
-from scraper.job.fields import setting_names
-from scraper.job.parts import is_template
+from scraper.job.fields import is_template, setting_names
 from scraper.job.places import Finding, Path
 from scraper.job.template import TemplateError, env_names, render
 from scraper.job.uses import Scope, Use, settings_scope, texts

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scraper import errors, secrets, urls
-from scraper.job.parts import Http
 from scraper.net import redirect, retry, wire
 from scraper.net.answer import Answer
 from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble
@@ -25,6 +24,7 @@ from scraper.net.rate import Rate
 from scraper.net.redirect import Hop
 
 if TYPE_CHECKING:
+    from scraper.job.parts import Http
     from scraper.net.session import Reply, Session
 
 
@@ -60,6 +60,10 @@ class Courier:
         self._connections = connections
         self._making = threading.Lock()
         self._session: Session | None = None
+
+    def seconds(self) -> float:
+        """The time of day, in seconds since 1970."""
+        return time.time() if self.now is wall_clock else self.now().timestamp()
 
     @property
     def session(self) -> Session:

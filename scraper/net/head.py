@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 _LENGTH = re.compile(r"[0-9]{1,18}(?:[ \t]*,[ \t]*[0-9]{1,18})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -30,13 +32,15 @@ LINE = 64 * 1024
 class Head(NamedTuple):
     """Status, reason and headers as they came, Latin-1: names in lower case, a repeated one joined with ", ".
 
-    `cookies` are the values of Set-Cookie, which cannot be joined (RFC 6265 section 3), also those of a challenge.
+    `cookies` are the values of Set-Cookie, which cannot be joined (RFC 6265 section 3), also those of a challenge;
+    `is_plain`: whether all of it is known to be printable ASCII.
     """
 
     status: int
     reason: str
     headers: dict[str, str]
     cookies: tuple[str, ...] = ()
+    is_plain: bool = False
 
 
 class BadHeadError(ValueError):
@@ -53,8 +57,8 @@ def read(lines: Sequence[bytes]) -> Head:
     Raises:
         BadHeadError, HeadLimitError: it is none, or too large.
     """
-    if lines and lines[0].startswith(b"HTTP/1.1 2") and (whole := _PLAIN.fullmatch(b"".join(lines).decode("latin-1"))):
-        return _plain(whole)
+    if lines and (found := _quick(lines)) is not None:
+        return found
     starts = check_size(lines)
     if not starts:
         raise BadHeadError("no status line")
@@ -81,23 +85,58 @@ def _cookies(lines: list[str]) -> list[str]:
     return [value.strip(" \t") for name, _, value in pairs if name.lower() == "set-cookie"]
 
 
-_PLAIN = re.compile(
-    r"HTTP/1\.1 (2[0-9]{2}) ([\t -~]*)\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]{0,4096}\r\n){0,100})\r\n", re.ASCII
-)
-"""A success as nearly all are: one head, every line sound and short, all of it ASCII."""
+_SOUND = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ -~]{0,2000}\r\n", re.ASCII)
+_REMEMBERED = 1024
+"""Lines, and status lines; most come again with the next answer of the same host."""
+_statuses: dict[bytes, tuple[int, str]] = {}
+_pairs: dict[bytes, tuple[str, str]] = {}
 
 
-def _plain(whole: re.Match[str]) -> Head:
-    """The quick way for those: what is left to be judged is the framing."""
+def _quick(lines: Sequence[bytes]) -> Head | None:
+    """A success as nearly all are: one head, every line sound and short, all of it printable ASCII; None: another."""
+    status = _statuses.get(lines[0]) or _status_of(lines[0])
+    if status is None or len(lines) > LINES + 2 or lines[-1] != b"\r\n":
+        return None
     headers: dict[str, str] = {}
     cookies: list[str] = []
-    for line in whole[3].split("\r\n"):
-        if line:
-            name, _, value = line.partition(":")
-            _add(headers, cookies, name.lower(), value.strip(" \t"))
+    for line in lines[1:-1]:
+        pair = _pairs.get(line) or _pair_of(line)
+        if pair is None:
+            return None
+        name, value = pair
+        if name == "set-cookie" or name in headers:
+            _add(headers, cookies, name, value)
+        else:
+            headers[name] = value
     if (wrong := _framing_fault(headers)) is not None:
         raise BadHeadError(wrong)
-    return Head(int(whole[1]), whole[2], headers, tuple(cookies))
+    return Head(status[0], status[1], headers, tuple(cookies), is_plain=True)
+
+
+def _status_of(line: bytes) -> tuple[int, str] | None:
+    found = _SUCCESS.fullmatch(line.decode("latin-1"))
+    return None if found is None else _remember(_statuses, line, (int(found[1]), found[2]))
+
+
+def _pair_of(line: bytes) -> tuple[str, str] | None:
+    text = line.decode("latin-1")
+    if _SOUND.fullmatch(text) is None:
+        return None
+    name, _, value = text.partition(":")
+    return _remember(_pairs, line, (name.lower(), value.strip(" \r\n")))
+
+
+def _remember(known: dict[bytes, T], line: bytes, found: T) -> T:
+    if len(line) <= _LINE_KEPT:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[line] = found
+    return found
+
+
+_SUCCESS = re.compile(r"HTTP/1\.1 (2[0-9]{2}) ([ -~]*)\r\n", re.ASCII)
+_LINE_KEPT = 256
+"""Bytes of the longest line that is remembered."""
 
 
 def _add(headers: dict[str, str], cookies: list[str], name: str, value: str) -> None:
@@ -159,6 +198,8 @@ def _framing_fault(headers: Mapping[str, str]) -> str | None:
     if coding is not None:
         return None if coding.strip(" \t").lower() == "chunked" else "a transfer coding that was not asked for"
     length = headers.get("content-length")
-    if length is None or (_LENGTH.fullmatch(length) and len({int(one) for one in length.split(",")}) == 1):
+    if length is None or (length.isdecimal() and length.isascii() and len(length) <= 18):
+        return None
+    if _LENGTH.fullmatch(length) and len({int(one) for one in length.split(",")}) == 1:
         return None
     return "a Content-Length that is no length"

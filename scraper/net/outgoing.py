@@ -13,21 +13,25 @@ once, and not at every request.
 
 from __future__ import annotations
 
-import netrc
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
-from http.cookiejar import CookieJar
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scraper import __version__, errors, secrets, urls
-from scraper.job.parts import Auth, Http
-from scraper.net import cookies, wire
-from scraper.net.cookies import has_cookies
+from scraper.net import wire
 from scraper.net.proxies import Proxies
+from scraper.values import dataclass
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
+    from scraper.job.parts import Auth, Http
 
 USER_AGENT = f"scraper-jobs/{__version__}"
 OPEN_HEADERS = frozenset({"user-agent", "accept", "accept-language"})
@@ -36,6 +40,10 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _ESCAPE = re.compile("%[0-9a-f]{2}", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n\0]")
 _FORGED = re.compile("\u00ef\u00b7[\u0090-\u00af]")  # U+FDD0 to U+FDEF in UTF-8, as Latin-1 shows it
+
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""No headers."""
 
 
 class UnsendableError(Exception):
@@ -60,9 +68,9 @@ class Wire:
 
     method: str
     url: str
-    headers: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Any] = field(default_factory=dict)
-    added: Mapping[str, str | None] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=lambda: NONE)
+    given: Mapping[str, Any] = field(default_factory=lambda: NONE)
+    added: Mapping[str, str | None] = field(default_factory=lambda: NONE)
     cookies: Mapping[str, Any] | None = None
     auth: Auth | None = None
     data: Any = None
@@ -93,7 +101,8 @@ class Outgoing:
         self._lookup = lookup
         self._sent: dict[str, str] = {}
         self._home = set(home)
-        self.cookies: CookieJar = cookies.new_jar(self.is_home)
+        self._jar: CookieJar | None = None
+        self._making = threading.Lock()
         self._named = self._settle_cookies()
         self.verify = self._settle_verify()
         self.cert = self._settle_cert()
@@ -103,9 +112,34 @@ class Outgoing:
         """Whether the job's secrets may go to this URL."""
         return urls.origin(url) in self._home
 
+    @property
+    def cookies(self) -> CookieJar:
+        """The jar, made when there is something to put into it: what it needs takes a while to load."""
+        with self._making:
+            if self._jar is None:
+                from scraper.net import cookies
+
+                self._jar = cookies.new_jar(self.is_home)
+            return self._jar
+
+    @property
+    def _has_jar(self) -> bool:
+        """Whether any cookie came."""
+        return self._jar is not None
+
+    @cached_property
+    def is_direct(self) -> bool:
+        """Whether no URL takes a proxy, and no origin is shown a certificate of ours."""
+        return self.cert is None and not self.proxies
+
     def is_proxied(self, url: str) -> bool:
         """Whether a proxy stands between us and this URL."""
         return self.proxies.for_url(url) is not None
+
+    @property
+    def has_sent_secrets(self) -> bool:
+        """Whether any secret went out, which an answer may echo."""
+        return bool(self._sent)
 
     def conceal(self, text: str) -> str:
         """Text that came, with marks for the secrets that it echoes."""
@@ -138,7 +172,7 @@ class Outgoing:
     def is_common(self, wire_: Wire) -> bool:
         """Whether an exchange carries what all others carry too, so that it need be put together only once."""
         is_own = wire_.headers or wire_.given or wire_.added or wire_.cookies or wire_.auth
-        return self._is_plain and not is_own and "@" not in wire_.url and not has_cookies(self.cookies)
+        return self._is_plain and not is_own and "@" not in wire_.url and not self._has_jar
 
     def url(self, wire_: Wire) -> str:
         """The URL as it goes out: both transports send these bytes (urls.sendable).
@@ -209,8 +243,11 @@ class Outgoing:
         """
         named = {**self._named, **(wire_.cookies or {})} if self.is_home(wire_.url) else {}
         own = [f"{name}={self.reveal(urls.text(value))}" for name, value in named.items() if value is not None]
-        from_jar = cookies.header_for(self.cookies, url)
-        return wire_text("Cookie", "; ".join([*own, *([from_jar] if from_jar else [])]))
+        if self._has_jar:
+            from scraper.net import cookies
+
+            own += filter(None, [cookies.header_for(self.cookies, url)])
+        return wire_text("Cookie", "; ".join(own))
 
     @cached_property
     def has_cookies(self) -> bool:
@@ -272,6 +309,8 @@ class Outgoing:
     def _settle_cookies(self) -> dict[str, Any]:
         given = self.http.cookies
         if isinstance(given, str):
+            from scraper.net import cookies
+
             cookies.fill(self.cookies, cookies.read_cookies_txt(self.folder / given))
             return {}
         return dict(given)
@@ -335,6 +374,8 @@ def _from_netrc(url: str) -> Credentials | None:
     path = next((path for path in map(os.path.expanduser, named) if os.path.isfile(path)), None)
     if path is None:
         return None
+    import netrc
+
     try:
         found = netrc.netrc(path).authenticators(urls.host_of(url))
     except (netrc.NetrcParseError, OSError) as error:

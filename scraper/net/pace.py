@@ -8,9 +8,12 @@ asks every `read` seconds whether at least `slowest` bytes a second came.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from scraper import errors
-from scraper.job.parts import Timeout
+
+if TYPE_CHECKING:
+    from scraper.job.parts import Timeout
 
 
 class Pace:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import urllib.request
+import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,10 +19,13 @@ class Proxies:
             self._map = {name: reveal(value) for name, value in given.items() if value is not None}
             self._without = self._map.pop("no_proxy", "")
         else:
-            self._map = urllib.request.getproxies()
+            self._map = _of_environment()
             self._without = self._map.pop("no", "")
         self._map = {name: whole(url) for name, url in self._map.items()}
         self.is_socks = any(value.startswith("socks") for value in self._map.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._map)
 
     def for_url(self, url: str) -> str | None:
         """The URL of the proxy, or None: straight there."""
@@ -33,6 +37,16 @@ class Proxies:
             return None
         names = (f"{parts.scheme}://{host}", parts.scheme, f"all://{host}", "all")
         return next((self._map[name] for name in names if name in self._map), None) or None
+
+
+def _of_environment() -> dict[str, str]:
+    """As urllib.request tells them; it takes a while to load, so not where the environment names none."""
+    is_posix = os.name == "posix" and sys.platform != "darwin"
+    if is_posix and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return {}
+    import urllib.request
+
+    return urllib.request.getproxies()
 
 
 def whole(url: str) -> str:
@@ -58,6 +72,8 @@ def _is_without(host: str, port: int | None, listed: str) -> bool:
         address = ipaddress.ip_address(host)
         return any(_holds(one.strip(), address, port) for one in listed.split(","))
     named = host if port is None else f"{host}:{port}"
+    import urllib.request
+
     return bool(urllib.request.proxy_bypass_environment(named, {"no": listed}))  # type: ignore[attr-defined]
 
 

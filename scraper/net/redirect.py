@@ -8,10 +8,11 @@ same rules as a first request: scheme, robots, private addresses, secrets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from scraper import secrets, urls
 from scraper.errors import RedirectError
+from scraper.values import dataclass
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 BUDGET = 20

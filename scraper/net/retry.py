@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from scraper.errors import BusyHostError, RequestError, StatusError
-from scraper.job.parts import Retry
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+
+    from scraper.job.parts import Retry
 
 LONGEST_WAIT = 6 * 3600.0
 _RETRIED = frozenset({"connect", "timeout", "stalled", "protocol", "length", "encoding"})
@@ -83,6 +83,8 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     header = header.strip()
     if header.isascii() and header.isdigit():
         return float(header)
+    from email.utils import parsedate_to_datetime  # takes a while to load, and is seldom needed
+
     try:
         when = parsedate_to_datetime(header)
         aware = when if when.tzinfo else when.replace(tzinfo=UTC)

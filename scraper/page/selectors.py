@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from scraper.job.parts import LongSelector, is_template
+from scraper.job.fields import is_template
+from scraper.job.parts import LongSelector
 from scraper.job.template import Fields, is_true, render
 from scraper.page.convert import convert
 from scraper.page.nodes import Scope, as_data, as_text, is_empty, parse_json, plain

@@ -12,16 +12,18 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scraper import errors, secrets, urls
 from scraper.fetch import exchange, first_hop
-from scraper.job.model import FollowRequest, Job
 from scraper.model import Page, Request
 from scraper.net import retry, wire
 from scraper.net.redirect import Hop
 from scraper.net.robots import LONGEST, REDIRECTS
 from scraper.run.kit import Kit, home_origins, origin_part
+
+if TYPE_CHECKING:
+    from scraper.job.model import Job
 
 log = logging.getLogger("scraper")
 PAUSE = 0.05
@@ -184,6 +186,10 @@ def named_hosts(job: Job, names: Any) -> frozenset[str]:
 
 
 def _built_urls(job: Job) -> Iterator[str]:
+    if not job.rules:
+        return
+    from scraper.job.model import FollowRequest
+
     for rule in job.rules.values():
         yield from (each.url for each in rule.follow.values() if isinstance(each, FollowRequest))
         yield from (spec.url for spec in rule.file_specs if spec.url is not None)

@@ -12,30 +12,30 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scraper import errors, secrets, units, urls
 from scraper.download.engine import Engine
 from scraper.files.parts import OutputFolder
-from scraper.job.fields import Fields
-from scraper.job.loaded import Loaded
-from scraper.job.model import Job
-from scraper.job.parts import Http, is_template
+from scraper.job.fields import Fields, is_template
 from scraper.model import State
-from scraper.net.cookies import read_cookies_txt
 from scraper.net.courier import Courier, wall_clock
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.outgoing import USER_AGENT, Outgoing
 from scraper.net.rate import Rate
 from scraper.net.robots import Robots
-from scraper.net.transport import Transport
-from scraper.run import sources
+from scraper.run import sources, transports
 from scraper.run.control import Logins, Renewals, Window
 from scraper.run.events import Events
 from scraper.run.unbuilt import unbuilt
 from scraper.state.bodies import Bodies
 from scraper.state.ledger import Ledger
 from scraper.state.runs import Run
+
+if TYPE_CHECKING:
+    from scraper.job.loaded import Loaded
+    from scraper.job.model import Job
+    from scraper.job.parts import Http
 
 log = logging.getLogger("scraper")
 
@@ -118,10 +118,12 @@ def settle(loaded: Loaded) -> tuple[Job, dict[str, str]]:
     """The job with its settings rendered, and its secrets; refuses what is not built.
 
     Raises:
-        JobError: a secret that is not set, a file or list that cannot be read, a key whose work is not built yet.
+        JobError: a secret that is not set, a file or list that cannot be read, a key whose work is not built yet, or
+            that this machine cannot do.
     """
     wrong = [(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job)]
     wrong += _unreadable(loaded.job.http, loaded.folder)
+    wrong += transports.mistakes(loaded.job)
     wrong += sources.mistakes(loaded.job, loaded.folder, loaded.variables)
     if wrong:
         raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
@@ -142,6 +144,8 @@ def _unreadable(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...
             continue
         try:
             if where[-1] == "cookies":
+                from scraper.net.cookies import read_cookies_txt
+
                 read_cookies_txt(folder / path)
             elif not (folder / path).is_dir():
                 (folder / path).open("rb").close()
@@ -203,21 +207,6 @@ def outgoing_for(job: Job, folder: Path, names: Mapping[str, Any], state: State,
         return state.saved[rest] if kind == "saved" else known[name]
 
     return Outgoing(job.http, lookup, home_origins(job, names), folder)
-
-
-def transport_for(job: Job, courier: Courier) -> Transport:
-    """How files are fetched: by libcurl, unless the job says otherwise or it is missing."""
-    jobs = job.files.jobs
-    if job.files.transport != "requests":
-        try:
-            from scraper.net.curl import CurlTransport
-
-            return CurlTransport(courier.outgoing, jobs, rate=courier.rate, clock=courier.clock)
-        except ImportError as error:
-            log.warning("pycurl cannot be loaded (%s): files are fetched through requests, several times slower", error)
-    from scraper.net.session.threads import RequestsTransport
-
-    return RequestsTransport(courier.outgoing, courier.session, jobs, clock=courier.clock)
 
 
 def rate_for(job: Job) -> Rate:

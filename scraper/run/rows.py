@@ -15,15 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from scraper import secrets, urls
 from scraper.files import naming
-from scraper.job.loaded import Loaded
 from scraper.lists import files as listed
 from scraper.lists import plain, source
 from scraper.model import Download, Failure, Outcome, Place, Reading, Request
 from scraper.run.kit import Kit
 from scraper.run.sources import paths_of
+
+if TYPE_CHECKING:
+    from scraper.job.loaded import Loaded
 
 ROWS = 500
 """Rows of a list that are queued in one transaction."""

@@ -17,7 +17,7 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scraper import errors, secrets, urls
 from scraper.download.engine import Engine
@@ -27,7 +27,6 @@ from scraper.files.parts import OutputFolder
 from scraper.files.power import DurableFolder, keep_folder
 from scraper.files.refusals import refusal_told
 from scraper.job.fields import base_names
-from scraper.job.loaded import Loaded
 from scraper.model import State, Summary
 from scraper.net.courier import Courier
 from scraper.net.hosts import Scheduler, policy_for
@@ -40,6 +39,7 @@ from scraper.run.events import Events
 from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
+from scraper.run.transports import transport_for
 from scraper.run.work import Looper, Work, file_work, page_work, put_back
 from scraper.state import runs
 from scraper.state.bodies import Bodies
@@ -47,6 +47,9 @@ from scraper.state.db import Database
 from scraper.state.ledger import Ledger
 from scraper.state.lock import hold
 from scraper.state.recovery import boot_id, recover, remove_dropped, settle_names
+
+if TYPE_CHECKING:
+    from scraper.job.loaded import Loaded
 
 log = logging.getLogger("scraper")
 PAGE_THREADS = 8
@@ -261,7 +264,7 @@ class Runner:
         ]
         if self._options.dry:
             return threads
-        transport = kits.transport_for(self.kit.job, self.kit.courier)
+        transport = transport_for(self.kit.job, self.kit.courier)
         return [*threads, *transport.threads(FileSource(self.kit, self._control))]
 
     def _join(self, threads: list[threading.Thread]) -> None:

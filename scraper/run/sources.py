@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scraper.job.fields import did_you_mean, setting_names
-from scraper.job.model import Job, Rule
-from scraper.job.parts import StartEntry, is_template
+from scraper.job.fields import did_you_mean, is_template, setting_names
 from scraper.lists import files, source
+
+if TYPE_CHECKING:
+    from scraper.job.model import Job, Rule
+    from scraper.job.parts import StartEntry
 
 Where = tuple[str | int, ...]
 _OF_REQUESTS = ("data", "json_", "files", "cookies", "auth")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scraper import secrets, urls
 from scraper.errors import JobError, RequestError
 from scraper.job import template
 from scraper.job.fields import Fields
-from scraper.job.parts import StartEntry
 from scraper.model import Place, Reading, Request
 from scraper.page import reader
 from scraper.page.follow import request_parts
 from scraper.page.nodes import Scope
 from scraper.page.selectors import compile_selector
 from scraper.run.kit import Kit
+
+if TYPE_CHECKING:
+    from scraper.job.parts import StartEntry
 
 Row = Mapping[str, Any]
 

@@ -7,9 +7,11 @@ because nobody looked. Each row is a path and what it asks for; a row goes when 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from scraper.job.model import FollowForm, Job, NextCursor, NextForm, NextLink, NextOffset, Rule
-from scraper.job.parts import StartEntry
+if TYPE_CHECKING:
+    from scraper.job.model import Job, Rule
+    from scraper.job.parts import StartEntry
 
 Where = tuple[str | int, ...]
 
@@ -35,6 +37,8 @@ def _start(where: Where, entry: StartEntry) -> Iterator[tuple[Where, str]]:
 
 
 def _rule(where: Where, rule: Rule) -> Iterator[tuple[Where, str]]:
+    from scraper.job.model import FollowForm
+
     if rule.read not in ("html", "json"):
         yield (*where, "read"), f"`read: {rule.read}`"
     if rule.parser != "lxml":
@@ -42,12 +46,12 @@ def _rule(where: Where, rule: Rule) -> Iterator[tuple[Where, str]]:
     for name, follow in rule.follow.items():
         if isinstance(follow, FollowForm):
             yield (*where, "follow", name, "form"), "`form:` in follow"
-    for kind, name in _NEXT:
-        if isinstance(rule.next, kind):
-            yield (*where, "next", name), f"`next` by `{name}:`"
+    kind = _NEXT.get(type(rule.next).__name__)
+    if kind is not None:
+        yield (*where, "next", kind), f"`next` by `{kind}:`"
 
 
-_NEXT = ((NextOffset, "offset"), (NextCursor, "cursor"), (NextLink, "link"), (NextForm, "form"))
+_NEXT = {"NextOffset": "offset", "NextCursor": "cursor", "NextLink": "link", "NextForm": "form"}
 
 
 def _settings(job: Job) -> Iterator[tuple[Where, str]]:

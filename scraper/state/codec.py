@@ -12,7 +12,6 @@ from struct import Struct
 from typing import Any
 
 from scraper import secrets
-from scraper.job.parts import Auth
 from scraper.model import Download, Place, Request, rank
 
 _DATE = "$date"
@@ -145,6 +144,8 @@ def load_download(
 
 def _request(given: dict[str, Any]) -> Request:
     if given.get("auth") is not None:
+        from scraper.job.parts import Auth
+
         given["auth"] = Auth.model_validate(given["auth"])
     if given.get("first") is not None:
         given["first"] = _request(given["first"])
@@ -164,10 +165,10 @@ def _as_dict(value: Request) -> dict[str, Any]:
 def _default(value: Any) -> Any:
     if isinstance(value, datetime):
         return {_DATE: value.isoformat()}
-    if isinstance(value, Auth):
-        return value.model_dump(exclude_none=True)
     if isinstance(value, Request):
         return _as_dict(value)
+    if hasattr(value, "model_dump"):  # Auth; its class is not loaded by who has none
+        return value.model_dump(exclude_none=True)
     return _mapping(value)
 
 

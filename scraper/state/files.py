@@ -8,7 +8,6 @@ the next reading begin anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 from scraper.files import decide, naming
@@ -18,6 +17,7 @@ from scraper.state.batch import Looks, free_part
 from scraper.state.book import OF_NAME
 from scraper.state.endings import Hand
 from scraper.state.moves import MoveBook
+from scraper.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,17 +60,23 @@ class Play:
         assert len(owned) == len(set(owned)), "two fetch the same"
         assert not self.there.intersection(owned), "somebody fetches what is there"
 
-    def take(self) -> None:
+    def take(self, limit: int = 0) -> None:
+        """With a limit its answer is there, and goes on so far."""
         span = self.shares.take(4, self.now)
         if span is None:
             missing = set(range(TOTAL)) - self.there
             assert all(any(span.at <= at < span.end for span in self.limits) for at in missing), "nobody fetches it"
         else:
             assert span.begin < span.end
-            self.limits[span] = span.end
+            self.limits[span] = max(span.end, limit)
+            span.is_sure = limit > 0
 
     def bring(self, span: Span, count: int) -> None:
-        """Some bytes of its answer; who is at its end is gone."""
+        """Some bytes of its answer; who is at its end is gone, and who was taken over before it came."""
+        if span.begin == span.end:
+            self.leave(span)
+            return
+        span.is_sure = True
         limit = self.limits[span]
         count = min(count, limit - span.top)
         while count:
@@ -89,7 +95,7 @@ class Play:
         self.shares.drop(span, self.now)
 
 
-steps = st.lists(st.tuples(st.sampled_from(["take", "bring", "leave"]), st.integers(0, 9), st.integers(1, 40)))
+steps = st.lists(st.tuples(st.sampled_from(["take", "go on", "bring", "leave"]), st.integers(0, 9), st.integers(1, 40)))
 
 
 @given(ranges, steps)
@@ -101,6 +107,8 @@ def test_no_byte_is_fetched_twice_none_is_forgotten(written: list[tuple[int, int
         running = list(play.limits)
         if step == "take":
             play.take()
+        elif step == "go on":
+            play.take(TOTAL)
         elif running and step == "bring":
             play.bring(running[which % len(running)], count)
         elif running:
@@ -192,8 +200,32 @@ def test_a_share_ends_where_another_begins() -> None:
     first, second = shared.take(4, 0.0), shared.take(4, 0.0)
     assert first is not None
     assert second is not None
+    second.is_sure = True
     assert shared.reserve(first, TOTAL, TOTAL, 4) == second.begin
     assert shared.is_over(first, TOTAL, 4)
+
+
+def test_a_share_goes_on_into_one_whose_answer_is_not_there_yet() -> None:
+    shared = Shares(TOTAL)
+    first, second, third = (shared.take(4, 0.0) for _ in range(3))
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    end, third.is_sure = second.end, True
+    room = shared.reserve(first, TOTAL, TOTAL, 4)
+    assert room + shared.reserve(first, TOTAL, TOTAL, 4) == end
+    assert (first.end, second.left) == (end, 0)
+    assert shared.is_over(first, TOTAL, 4)
+
+
+def test_a_share_is_taken_over_whole_or_not_at_all() -> None:
+    """The answer to it begins where it was asked to."""
+    shared = Shares(TOTAL)
+    first, second = shared.take(4, 0.0), shared.take(4, 0.0)
+    assert first is not None
+    assert second is not None
+    assert shared.reserve(first, TOTAL, second.end - 1, 4) == second.begin
+    assert shared.is_over(first, second.end - 1, 4)
 
 
 @pytest.mark.parametrize(

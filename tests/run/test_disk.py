@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from scraper.download import ground
 from scraper.errors import DiskError, Exit, ScraperError
 from scraper.files import parts
-from scraper.files.parts import Part
 from scraper.run.logfile import run_log
 from scraper.server import Response, Site
 
@@ -63,12 +63,13 @@ def gallery(site: Site, serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def picture(request: Any, name: str) -> Response:
         return Response(200, {"Content-Type": "image/png"}, content(name))
 
-    def append(part: Part, pieces: Sequence[bytes]) -> None:
-        really(part, pieces)
-        amid.pop(Path(part.path).stem, lambda: None)()
+    def written(descriptor: int, offset: int, pieces: Sequence[bytes]) -> int:
+        count = really(descriptor, offset, pieces)
+        amid.pop(Path(os.readlink(f"/proc/self/fd/{descriptor}")).stem, lambda: None)()
+        return count
 
-    really = Part.append
-    monkeypatch.setattr(Part, "append", append)
+    really = parts._write_all
+    monkeypatch.setattr(parts, "_write_all", written)
     amid: dict[str, Callable[[], None]] = {}
     server = serve(site)
     server.amid = amid
@@ -300,10 +301,12 @@ def test_a_link_out_of_the_folder_is_not_written_through(gallery: Any, run_job: 
 
 @pytest.mark.parametrize("existing", ["skip", "overwrite"])
 def test_a_folder_swapped_for_a_link_meanwhile_is_not_written_through(
-    existing: str, gallery: Any, run_job: Any, tmp_path: Path
+    existing: str, gallery: Any, run_job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside, sub = tmp_path / "outside", tmp_path / "out" / "sub"
     outside.mkdir()
+    for bound in ("_LEAST", "_MOST"):  # every piece goes to the part, which is open for a while
+        monkeypatch.setattr(ground, bound, 1)
 
     def swap() -> None:
         sub.rename(tmp_path / "out" / "was")

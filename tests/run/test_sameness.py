@@ -35,16 +35,16 @@ def test_a_file_has_the_modification_time_that_the_server_says(
 
 
 def test_it_has_it_before_it_has_its_name(shelf: Any, run_job: Any, items_job: Any, monkeypatch: Any) -> None:
-    from scraper.files.parts import OutputFolder
+    from scraper.files import parts
 
     seen: list[float] = []
-    finish = OutputFolder.finish
+    named = parts._give_name
 
-    def looked(self: Any, part: str, path: str, **more: Any) -> None:
-        seen.append((self.root / part).stat().st_mtime)
-        finish(self, part, path, **more)
+    def looked(folder: int, source: str, *more: Any) -> None:
+        seen.append(os.stat(source, dir_fd=folder).st_mtime)
+        named(folder, source, *more)
 
-    monkeypatch.setattr(OutputFolder, "finish", looked)
+    monkeypatch.setattr(parts, "_give_name", looked)
     run_job(shelf({"/a.png": Response(200, {**PNG, "Last-Modified": DATE}, b"pixels")}), items_job())
     assert seen[0] == MOMENT
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from scraper.job.fields import GLOBAL_NAMES, Fields, PathText, base_names
-from scraper.job.parts import is_template
+from scraper.job.fields import GLOBAL_NAMES, Fields, PathText, base_names, is_template
 from scraper.job.template.engine import VALUES, Empty, NullInPathError, TemplateError, evaluate, text_of
 from scraper.job.template.reads import env_names, used_names
 

@@ -11,8 +11,14 @@ that take too long. Easy handles are used again, by what was set on them once (a
 
 Whether an address is private is judged where it is certain: on the connection, new or used
 again, before the first byte of a request is sent on it.
+
+Importing the package raises ImportError where pycurl is not installed, or cannot do what is needed (offer.py).
 """
 
-from scraper.net.curl.transport import CurlTransport
+from scraper.net.curl import offer
+
+offer.check()
+
+from scraper.net.curl.transport import CurlTransport  # noqa: E402 - it takes for granted what was just checked
 
 __all__ = ["CurlTransport"]

@@ -44,6 +44,10 @@ _CODES = {
     pycurl.E_SEND_ERROR: _BROKE,
     pycurl.E_RECV_ERROR: _BROKE,
     pycurl.E_GOT_NOTHING: Row(errors.ProtocolError, "the connection broke"),
+    16: _BROKE,  # CURLE_HTTP2
+    92: _BROKE,  # CURLE_HTTP2_STREAM
+    95: _BROKE,  # CURLE_HTTP3
+    96: Row(errors.ConnectError, "no connection", sent=False),  # CURLE_QUIC_CONNECT_ERROR
     97: _PROXY,  # CURLE_PROXY: a SOCKS or CONNECT handshake
     100: Row(errors.LimitError, "the head of the answer is too large"),  # CURLE_TOO_LARGE
 }

@@ -8,7 +8,6 @@ source is done between libcurl's calls.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import threading
@@ -35,6 +34,21 @@ _EVENTS = {
     pycurl.POLL_OUT: select.EPOLLOUT,
     pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
 }
+_DIRECT, _GUARDED = Profile(None, None, False), Profile(None, None, False, guarded=True)
+AT_REST = -1
+"""What libcurl waits for on a connection that serves nothing at the moment."""
+
+
+def _mask(events: int) -> int:
+    """What epoll saw, in libcurl's words."""
+    return (
+        (pycurl.CSELECT_IN if events & (select.EPOLLIN | select.EPOLLHUP) else 0)
+        | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0)
+        | (pycurl.CSELECT_ERR if events & select.EPOLLERR else 0)
+    )
+
+
+_MASKS = {events: _mask(events) for events in (select.EPOLLIN, select.EPOLLOUT)}
 
 
 class Loop:
@@ -112,7 +126,7 @@ class Loop:
         try:
             url = out.url(asked)
             if out.is_common(asked):
-                headers, profile = self._common(asked), profile_of(out, asked, url, None)
+                headers, profile = self._common(asked), self._plain(asked, url)
             else:
                 headers, found = header_lines(out, asked, url)
                 profile = profile_of(out, asked, url, found)
@@ -131,6 +145,12 @@ class Loop:
         if asked.encodings not in self._lines:
             self._lines[asked.encodings] = header_lines(self._outgoing, asked, asked.url)[0]
         return self._lines[asked.encodings]
+
+    def _plain(self, asked: Wire, url: str) -> Profile:
+        """The profile of such an exchange: where neither proxy nor certificate is in play, nothing hangs on its URL."""
+        if self._outgoing.is_direct:
+            return _GUARDED if asked.guarded else _DIRECT
+        return profile_of(self._outgoing, asked, url, None)
 
     def _transfer(self, profile: Profile) -> Transfer:
         idle = self._idle.setdefault(profile, [])
@@ -225,7 +245,7 @@ class _Multi:
     def __init__(self, epoll: Any, clock: Callable[[], float], most: int) -> None:
         self._epoll = epoll
         self._clock = clock
-        self._known: set[int] = set()
+        self._known: dict[int, int] = {}
         self.due: float | None = None
         self.handle = pycurl.CurlMulti()
         self.handle.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
@@ -234,28 +254,32 @@ class _Multi:
         self.handle.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
 
     def _on_socket(self, event: int, descriptor: int, multi: Any, data: Any) -> None:
+        """What libcurl waits for. A connection at rest stays registered: it serves again in a moment.
+
+        If it was closed at rest, the kernel has forgotten it, and its number may be that of a new one.
+        """
         if event == pycurl.POLL_REMOVE:
-            if descriptor in self._known:
-                self._known.remove(descriptor)
-                with contextlib.suppress(FileNotFoundError, OSError):  # closed already, and so forgotten
-                    self._epoll.unregister(descriptor)
-        elif descriptor in self._known:
-            self._epoll.modify(descriptor, _EVENTS[event])
+            self._known[descriptor] = AT_REST
+            return
+        if descriptor in self._known:
+            try:
+                self._epoll.modify(descriptor, _EVENTS[event])
+            except FileNotFoundError:
+                self._epoll.register(descriptor, _EVENTS[event])
         else:
-            self._known.add(descriptor)
             self._epoll.register(descriptor, _EVENTS[event])
+        self._known[descriptor] = event
 
     def _on_timer(self, milliseconds: int) -> None:
         self.due = None if milliseconds < 0 else self._clock() + milliseconds / 1000
 
     def on_event(self, descriptor: int, events: int) -> None:
         """A socket is ready."""
-        mask = (
-            (pycurl.CSELECT_IN if events & (select.EPOLLIN | select.EPOLLHUP) else 0)
-            | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0)
-            | (pycurl.CSELECT_ERR if events & select.EPOLLERR else 0)
-        )
-        self.handle.socket_action(descriptor, mask)
+        if self._known.get(descriptor, AT_REST) == AT_REST:
+            self._known.pop(descriptor, None)  # the server closed it; libcurl sees that when it wants it again
+            self._epoll.unregister(descriptor)
+            return
+        self.handle.socket_action(descriptor, _MASKS.get(events) or _mask(events))
 
     def on_time(self, now: float) -> None:
         """libcurl's timer may be due."""

@@ -12,7 +12,7 @@ from typing import Any
 import pycurl
 
 from scraper import errors, secrets, urls
-from scraper.net import cookies, head, wire
+from scraper.net import head, wire
 from scraper.net.answer import DRAIN
 from scraper.net.curl.brake import Brake
 from scraper.net.curl.faults import transfer_trouble
@@ -34,8 +34,11 @@ class CurlAnswer:
     def __init__(self, url: str, found: head.Head, outgoing: Outgoing, address: str | None) -> None:
         self.url = url
         self.status = found.status
-        self.reason = outgoing.conceal(found.reason)
-        self.headers = outgoing.header_texts(found.headers)
+        if found.is_plain and not outgoing.has_sent_secrets:
+            self.reason, self.headers = found.reason, found.headers
+        else:
+            self.reason = outgoing.conceal(found.reason)
+            self.headers = outgoing.header_texts(found.headers)
         self.address = address
         self.is_proxied = address is None
 
@@ -186,6 +189,8 @@ class Transfer:
         except head.BadHeadError as error:
             raise errors.ProtocolError(shown, f"not HTTP: {error}") from error
         if found.cookies:
+            from scraper.net import cookies
+
             cookies.take(self._outgoing.cookies, self._url, found.cookies)
         if found.status == 407 and self.profile.proxy is not None:
             raise errors.ProxyError(shown, "the proxy wants a user and password (407)", sent=False)

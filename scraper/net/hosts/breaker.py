@@ -15,10 +15,10 @@ restarted: 30, 60, 120, 240 s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from scraper import units
+from scraper.values import dataclass
 
 
 class Told(NamedTuple):

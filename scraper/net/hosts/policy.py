@@ -5,9 +5,12 @@ from __future__ import annotations
 import fnmatch
 import functools
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from scraper import units
-from scraper.job.parts import Polite
+
+if TYPE_CHECKING:
+    from scraper.job.parts import Polite
 
 
 @dataclass(frozen=True, slots=True)
