@@ -19,7 +19,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## run the sample jobs against the bundled server, with no network
 	@$(BIN)/scraper demo
 
-test: $(STAMP)  ## the tests (about a minute)
+# Every process of the tests would compile the program anew where bytecode is not written.
+test slow kill: export PYTHONDONTWRITEBYTECODE =
+
+test: $(STAMP)  ## the tests (about two minutes)
 	@$(BIN)/python -m pytest -n auto -m "not slow"
 
 slow: $(STAMP)  ## the slow tests: kill -9 at random moments, and the like

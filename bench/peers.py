@@ -113,7 +113,8 @@ def scraper(task: Task, dest: Path, tools: Tools) -> Command:
     if task.attempts > 1:
         sets += [f"http.retry.attempts={task.attempts}", f"http.timeout.read={task.stall:g}"]
         sets += ["http.retry.first_wait=0.1"]
-    argv = [tools.scraper, "get", "-i", str(task.listed()), "-d", str(dest), "-j", str(task.jobs), "-q"]
+    jobs = max(task.jobs, task.segments or 0)  # a range takes one of the requests that a host may have in flight
+    argv = [tools.scraper, "get", "-i", str(task.listed()), "-d", str(dest), "-j", str(jobs), "-q"]
     return Command([*argv, *(part for text in sets for part in ("-o", text)), *tools.options])
 
 

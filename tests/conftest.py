@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,12 @@ _PROXIES = [f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")]
 
 class NetworkRefusedError(AssertionError):
     """A test reached for something beyond this machine."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores: a test waits for its timeouts as long as it works."""
+    return (3 * (os.cpu_count() or 1) + 1) // 2
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,22 @@ DOORS = {
 }
 
 
-def modules() -> Iterator[tuple[str, Path]]:
+@cache
+def modules() -> tuple[tuple[str, Path], ...]:
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-        yield name.removesuffix(".__init__"), path
+        found.append((name.removesuffix(".__init__"), path))
+    return tuple(found)
 
 
-def imports(path: Path, name: str) -> Iterator[str]:
+@cache
+def imports(path: Path, name: str) -> tuple[str, ...]:
     """Every module that a file imports, also inside functions; names imported from a package as modules."""
+    return tuple(_imports(path, name))
+
+
+def _imports(path: Path, name: str) -> Iterator[str]:
     known = {module for module, _ in modules()}
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -97,9 +106,7 @@ def is_inside(module: str, place: str) -> bool:
     return module == place or module.startswith(f"{place}.")
 
 
-@pytest.mark.parametrize(
-    ("name", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else ""
-)
+@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda value: str(value) if isinstance(value, str) else "")
 def test_nothing_is_imported_from_a_floor_above(name: str, path: Path) -> None:
     own_package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     upward = [

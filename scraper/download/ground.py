@@ -59,6 +59,10 @@ class Flying(Protocol):
         """Bytes it will have, where that was declared."""
         ...
 
+    def close(self) -> None:
+        """The run is over: what nobody works on, and nobody will, is closed."""
+        ...
+
 
 class _Noting(NamedTuple):
     """A note on its way to the ledger, and how many bytes it claims."""
@@ -107,6 +111,8 @@ class Ground:
         self.follower.close()
         if self._finishers is not None:
             self._finishers.close()
+        for each in list(self.flying.values()):
+            each.close()
 
     def apart(self, file: int, then: Then) -> Then:
         """What follows the last byte of a file, by a thread that may wait for the disk where the job's wishes need it.

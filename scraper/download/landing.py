@@ -145,6 +145,11 @@ class Landing:
             return self._segment.unwanted
         return StoppedError() if self.task.noted is not None and self._ground.is_stopping() else None
 
+    def close(self) -> None:
+        """The run is over: a part that waits for exchanges is closed."""
+        if self._part is not None and self._split is not None and self._split.is_waiting:
+            self._part.close()
+
     # -- the exchange ----------------------------------------------------------------------------------
 
     def head(self, answer: Answer) -> bool:

@@ -144,6 +144,12 @@ class Split:
         return self._shares.count
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether no exchange is under way, though one is to come."""
+        with self._lock:
+            return not self._flying and self._closing is None and not self._shares.is_whole
+
+    @property
     def unwanted(self) -> Exception | None:
         """Why its exchanges are not to go on."""
         return StoppedError() if self._closing is not None or self._ground.is_stopping() else None

@@ -131,6 +131,10 @@ class _Head(http.client.HTTPResponse):
         self._declared = None if self.status in head.BODILESS else self.length
         self._see_chunks()
 
+    def hurry(self, seconds: float) -> None:
+        """From now on all that still comes may take so long together."""
+        self._watch.hurry(seconds)
+
     def _see_chunks(self) -> None:
         """http.client takes `chunked` with a blank behind it for no coding, and reads to the end of the connection."""
         coding = self.headers.get("transfer-encoding", "").strip(" \t").lower()
@@ -182,6 +186,11 @@ class _Watch:
         """From now on only bytes of the body come."""
         self._is_head, self._head_until = False, None
         self._sock.settimeout(self._read)
+
+    def hurry(self, seconds: float) -> None:
+        """All that still comes may take so long together."""
+        until = time.monotonic() + seconds
+        self._until = until if self._until is None else min(self._until, until)
 
     def before(self) -> None:
         """Sets the time that the next recv may take."""

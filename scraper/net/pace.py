@@ -91,5 +91,6 @@ class Pace:
         """
         now = self._clock()
         if self._total is not None and now - self._started > self._total:
-            raise errors.TimeoutError(self._url, f"the attempt took longer than {self._timeout.total:g} s")
+            given = self._total if self._timeout.total is None else self._timeout.total
+            raise errors.TimeoutError(self._url, f"the attempt took longer than {given:g} s")
         return now

@@ -67,7 +67,7 @@ def helped(kit: Kit, asked: Help, error: Exception | None) -> bool:
             return False
         seconds = wait
     lane.attempt = 1 if error is None else lane.attempt + 1
-    kit.scheduler.put("file", host, asked, seconds)
+    kit.scheduler.put("file", host, asked, seconds, first=True)  # what takes longest is not to begin last
     return True
 
 

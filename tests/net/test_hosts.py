@@ -82,6 +82,13 @@ def test_tasks_of_a_host_come_in_order() -> None:
     assert [line.take("page") for _ in "abc"] == [(HOST, "a"), (HOST, "b"), (HOST, "c")]
 
 
+def test_what_is_put_first_comes_before_what_waits() -> None:
+    line = scheduler(Clock(), slots=9)
+    for task in "abc":
+        line.put("page", HOST, task, first=task == "c")
+    assert line.take_many("page", 9) == [(HOST, "c"), (HOST, "a"), (HOST, "b")]
+
+
 def test_a_full_host_does_not_stop_another() -> None:
     line = scheduler(Clock(), slots=1)
     line.put("page", HOST, "first")

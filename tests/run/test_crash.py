@@ -335,7 +335,7 @@ def test_killed_at_any_step_the_next_run_ends_as_if_nothing_had_happened(
         assert again == set() or runs == 2, f"killed at step {at}: {death.trace[-4:]}"
 
 
-@pytest.mark.parametrize("existing", POLICIES)
+@pytest.mark.parametrize("existing", ["skip", *(pytest.param(each, marks=SLOW) for each in POLICIES if each != "skip")])
 def test_killed_again_while_it_recovers_the_third_run_ends_so_too(book_run: Callable[..., Any], existing: str) -> None:
     life = Death()
     expected = {1: result(book_run("undisturbed", existing, life)), 2: result(book_run("undisturbed", existing))}

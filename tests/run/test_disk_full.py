@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,12 @@ def at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("size", [32, 48, 64, 100, 200, 333, 400, 512, 600, 639])
+def some_slow(sizes: Sequence[int], every: int) -> list[Any]:
+    """Most of many are for `make slow`."""
+    return [size if at % every == 0 else pytest.param(size, marks=pytest.mark.slow) for at, size in enumerate(sizes)]
+
+
+@pytest.mark.parametrize("size", some_slow([32, 48, 64, 100, 200, 256, 333, 400, 512, 580, 600, 639], 3))
 def test_no_file_may_become_as_large_as_it_must(size: int, shelf: Shelf) -> None:
     with at_most(size * KIB):
         code = shelf.code()
@@ -158,7 +163,7 @@ def _remount(dest: Path, size: int) -> None:
     assert told is None, told
 
 
-@pytest.mark.parametrize("size", [4, 16, 48, *range(96, 1300, 80)])
+@pytest.mark.parametrize("size", some_slow([4, 16, *range(48, 1300, 24)], 9))
 def test_a_disk_that_is_full_at_any_size(size: int, shelf: Shelf, sized: Mount) -> None:
     sized(size)
     code = shelf.code()

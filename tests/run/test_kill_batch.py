@@ -30,21 +30,22 @@ from scraper.server import Layer, Line, Response, Scripted, Server, Site, bytes_
 from scraper.server.faults.told import take_apart
 
 KIB, MIB = 1 << 10, 1 << 20
-FILES, EVERY = 2000, 160
+FILES, EVERY = 2000, 80
 JOBS, SEGMENTS = 16, 4
-NOTED = 256 * KIB
+NOTED = 64 * KIB
+"""Bytes of a file that are written before they are noted."""
 BUFFER = 32 * KIB
 """Bytes that the child keeps of one exchange before they are written."""
 SOCKET = 64 * KIB
-"""Bytes that the server's socket keeps of one, or more where Linux thinks so; the child's keeps 128 KiB at first."""
-IN_FLIGHT = SOCKET + 128 * KIB + BUFFER + NOTED
+"""Bytes that sockets keep of one: large answers come more slowly than they are read."""
+IN_FLIGHT = SOCKET + BUFFER + NOTED
 """Bytes of one answer that are lost at most: on their way, in memory, or written and not noted."""
-SLOW, DRIP = 128 * KIB, 0.002
-"""Answers of more bytes come at 8 MB/s at most: so much, of seconds, lies between two pieces of 16 KiB."""
+SLOW, DRIP = 128 * KIB, 0.006
+"""Answers of more bytes come at 2.7 MB/s at most: so much, of seconds, lies between two pieces of 16 KiB."""
 THRESHOLDS = {
     "scraper.files.shares": {"WORTH": MIB, "PIECE": 256 * KIB, "LARGEST": MIB, "STOLEN": 32 * KIB, "MEASURED": 0.0,
                              "MOMENT": 0.0, "FAST": math.inf},
-    "scraper.download.landing": {"NOTED": 64 * KIB, "SMALL": BUFFER, "FOLLOWED": 64 * KIB},
+    "scraper.download.landing": {"NOTED": BUFFER, "SMALL": BUFFER, "FOLLOWED": 64 * KIB},
     "scraper.download.split": {"NOTE_BYTES": NOTED},
     "scraper.download.ground": {"HELD": 0},
 }  # fmt: skip

@@ -97,19 +97,19 @@ class Together:
 @pytest.mark.parametrize("transport", ["curl", "requests"])
 def test_many_downloads_at_once_raise_the_limit(transport: str, get_within: Any, serve: Any) -> None:
     """More connections than the soft limit would let there be."""
-    together = Together(200)
+    together = Together(100)
     server = serve(together.site)
-    told = get_within(128, 900, 200, [f"{server.url}/{at}" for at in range(200)], transport)
-    assert (told.returncode, json.loads(told.stdout)["files"]["saved"]) == (0, 200), told.stderr
-    assert (together.most, "ulimit" in told.stderr) == (200, False)
+    told = get_within(64, 556, 100, [f"{server.url}/{at}" for at in range(100)], transport)
+    assert (told.returncode, json.loads(told.stdout)["files"]["saved"]) == (0, 100), told.stderr
+    assert (together.most, "ulimit" in told.stderr) == (100, False)
 
 
 @pytest.mark.parametrize("transport", ["curl", "requests"])
 def test_where_the_hard_limit_is_too_low_there_are_fewer(transport: str, get_within: Any, serve: Any) -> None:
-    together = Together(40)
+    together = Together(20)
     server = serve(together.site)
-    told = get_within(128, 376, 200, [f"{server.url}/{at}" for at in range(200)], transport)
-    assert (told.returncode, json.loads(told.stdout)["files"]["saved"]) == (0, 200), told.stderr
-    assert together.most == 40
-    warned = "files.jobs is 200, but a process may have no more than 376 files open here (ulimit -n): 40 at once"
+    told = get_within(64, 316, 60, [f"{server.url}/{at}" for at in range(60)], transport)
+    assert (told.returncode, json.loads(told.stdout)["files"]["saved"]) == (0, 60), told.stderr
+    assert together.most == 20
+    warned = "files.jobs is 60, but a process may have no more than 316 files open here (ulimit -n): 20 at once"
     assert told.stderr.count(warned) == 1

@@ -63,8 +63,8 @@ class Scheduler(Generic[T]):
 
     # -- putting ---------------------------------------------------------------------------------------
 
-    def put(self, kind: str, host: str, task: T, wait: float = 0.0) -> None:
-        """Adds a task that may be taken after `wait` seconds."""
+    def put(self, kind: str, host: str, task: T, wait: float = 0.0, *, first: bool = False) -> None:
+        """Adds a task that may be taken after `wait` seconds; `first`: before what waits, if that is at once."""
         rung: list[Bell] = []
         with self._lock:
             found, line = self._kinds[kind], self._line(kind, host)
@@ -75,7 +75,7 @@ class Scheduler(Generic[T]):
                 if not (line.ready or line.blocked) and found.enlist(line, when):
                     found.ring(rung)
             else:
-                line.ready.append(task)
+                (line.ready.appendleft if first else line.ready.append)(task)
                 if not line.blocked:
                     found.enlist(line, 0.0)
                     found.ring(rung)

@@ -103,9 +103,12 @@ class Reply:
     def drain(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Reads at most 64 KiB of a body nobody wants, undecoded, so that the connection can serve again.
 
-        A body that drips in is not waited for.
+        A body that drips in, or does not come, is not waited for.
         """
-        left, until = DRAIN, clock() + min(DRAIN_TIME, self._read)
+        patience = min(DRAIN_TIME, self._read)
+        left, until = DRAIN, clock() + patience
+        if (hurry := getattr(getattr(self._response.raw, "_fp", None), "hurry", None)) is not None:
+            hurry(patience)
         try:
             for piece in self.pieces(16 * 1024):
                 left -= len(piece)

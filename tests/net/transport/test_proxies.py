@@ -93,7 +93,7 @@ def test_a_tunnel_is_told_the_host_and_its_own_password_alone(carry: Any, tls: A
 
 def test_the_head_of_a_tunnel_is_not_that_of_the_answer(carry: Any, tls: Any, proxy_of: Any) -> None:
     """Though the server takes its time behind it."""
-    proxy, home = proxy_of(), tls(slow=0.6)
+    proxy, home = proxy_of(), tls(slow=0.3)
     (one,) = carry(f"{home.url}/x", http={**via(proxy.port), "verify": home.ca})
     assert (one.result, one.answer.headers["content-type"]) == (("whole", 200, b"hello"), "text/plain")
 

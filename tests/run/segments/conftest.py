@@ -259,7 +259,7 @@ class Fetch:
         job = {
             "start": [{"list": "urls.txt", "column": "line", "as": "files"}],
             "polite": {"per_host": 8, "robots": "ignore", **self.more.get("polite", {})},
-            "http": {"timeout": {"connect": 5, "read": PATIENCE + 10}, "retry": {"attempts": 3}},
+            "http": {"timeout": {"connect": 5, "read": PATIENCE + 10}, "retry": {"attempts": 8}},
             "files": {"transport": self.transport, **files},
         }
         self.ended = self.run_job(self.server, job, control=control)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -48,8 +49,11 @@ class Place:
         _give_away(path)
         return path
 
-    def start(self, command: list[str], ready: str) -> None:
-        """A process that says `ready` on its standard error when it listens; never with the privileges of root."""
+    def start(self, command: list[str], ready: str, port: int | None = None) -> None:
+        """A process that says `ready` on its standard error when all is well; never with the privileges of root.
+
+        Where it listens on a port, that is waited for too: squid says so a moment before it does.
+        """
         process = subprocess.Popen(
             [self.program("timeout"), "-k", "5", LONGEST, *command], cwd=self.folder, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, text=True, errors="replace",
@@ -61,6 +65,19 @@ class Place:
         threading.Thread(target=_listen, args=(process.stderr, ready, said, heard), daemon=True).start()
         heard.wait(START)
         assert ready in "".join(said), "".join(said)
+        if port is not None:
+            _wait_for(port)
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + START
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), START).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < until
+            threading.Event().wait(0.005)
 
 
 def _unprivileged() -> dict[str, Any]:

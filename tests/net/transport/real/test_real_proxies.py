@@ -76,13 +76,14 @@ visible_hostname tests
 shutdown_lifetime 0 seconds
 connect_retries 0
 """
-    place.start([program, "-N", "-d", "1", "-f", str(place.write("squid.conf", conf))], "Accepting HTTP Socket")
+    command = [program, "-n", f"tests{port}", "-N", "-d", "1", "-f", str(place.write("squid.conf", conf))]
+    place.start(command, "Accepting HTTP Socket", port)
     return Daemon(port)
 
 
 def test_http_through_squid(carry: Any, server: Server, squid: Daemon, headers_of: Any) -> None:
     (one,) = carry(f"{server.url}/x", http=squid.http())
-    assert one.result == ("whole", 200, b"x")
+    assert one.result == ("whole", 200, b"x"), one.trouble
     assert (one.answer.is_proxied, one.answer.address) == (True, None)
     told = headers_of(server.log[0])
     assert "squid" in told["via"]
@@ -139,7 +140,7 @@ def dante(place: Any) -> Callable[[str], Daemon]:
             port = place.port()
             conf = place.write(f"{method}.conf", _dante_conf(method, port))
             command = [program, "-f", str(conf), "-p", f"{place.folder}/{method}.pid"]
-            place.start([*(_among_users(place) if method == "username" else []), *command], "running")
+            place.start([*(_among_users(place) if method == "username" else []), *command], "running", port)
             running[method] = Daemon(port)
         return running[method]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.parametrize("carry", ["curl"], indirect=True),
     pytest.mark.skipif(not offer.offers("2"), reason="this libcurl does not speak HTTP/2"),
 ]
-BIG = b"".join(hashlib.sha256(str(at).encode()).digest() for at in range(100_000))
+BIG = random.Random(1).randbytes(3_000_000)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ server {{
 }}
 """
     command = [program, "-p", str(place.folder), "-e", "stderr", "-c", str(place.write("nginx.conf", conf))]
-    place.start(command, "event method")
+    place.start(command, "event method", port)
     return Nginx(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{plain}", str(certs / "server.pem"))
 
 
