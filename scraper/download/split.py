@@ -368,6 +368,8 @@ class Segment:
         try:
             if size and (trouble is None or isinstance(trouble, (errors.RequestError, StoppedError))):
                 self.take(pieces, size)
+        except errors.DiskError as error:  # it stops the run, whatever ended the exchange
+            trouble = error
         except Exception as error:
             trouble = trouble or error
         if isinstance(trouble, EnoughError):

@@ -91,7 +91,7 @@ def long_way(url: str, records_name: str) -> tuple[str, str, str] | None:
     return fixed, urls.canonical(fixed), path
 
 
-@settings(max_examples=1500)
+@settings(max_examples=400)
 @given(near | like, st.sampled_from(["records.jsonl", "photo/records.jsonl", "x.csv"]))
 @example("http://h/con$", "records.jsonl")
 @example("http://h/con-.jpg", "records.jsonl")

@@ -129,7 +129,7 @@ def is_sound(db: Database) -> bool:
     return len(set(folds)) == len(folds) and not folders & set(folds)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     first=st.lists(downloads(), max_size=12),
     second=st.lists(downloads(), max_size=12),
