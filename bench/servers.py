@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import resource
 import shutil
 import socket
 import statistics
@@ -31,6 +32,7 @@ from pathlib import Path
 
 from bench.measure import Child, Command
 
+CONNECTIONS = 4096  # at once, at most
 CAP = 60_000_000  # bytes/s of a connection in /capped/
 MODULE = "ngx_http_echo_module.so"
 LONGEST = 6 * 3600.0  # seconds; a server ends by itself after that
@@ -130,6 +132,8 @@ def configuration(
 ) -> str:
     """The text of nginx.conf."""
     kind = " ssl" if tls else ""
+    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # nginx cannot raise it without a master process
+    kept = max(100, min(40_000, room - CONNECTIONS - 100))  # files that it keeps open between requests
     listen = "\n".join(f"        listen {address}:{port}{kind} backlog=4096;" for address in addresses)
     user = "user root;" if os.geteuid() == 0 else ""
     load = f"load_module {module};" if module and delays else ""
@@ -151,15 +155,15 @@ def configuration(
     )
     return f"""{load}
 {user}
-daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 16384;
+daemon off; master_process off; worker_processes 1;
 pid {folder}/nginx.pid; error_log {folder}/error.log error;
-events {{ worker_connections 8192; use epoll; multi_accept on; accept_mutex off; }}
+events {{ worker_connections {CONNECTIONS}; use epoll; multi_accept on; accept_mutex off; }}
 http {{
     {logs}
     types {{ image/png png; application/octet-stream bin; }}
     default_type application/octet-stream;
     sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_timeout 120; keepalive_requests 10000000;
-    open_file_cache max=40000 inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;
+    open_file_cache max={kept} inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;
     reset_timedout_connection on; server_tokens off;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;

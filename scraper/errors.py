@@ -5,6 +5,8 @@
     ├── UsageError        the command line is wrong                   exit 2
     ├── BusyError         another run holds the output folder         exit 6
     ├── LedgerError       the ledger is newer, broken or unreadable   exit 1
+    ├── WorkerError       a process that fetched files was killed     exit 1
+    ├── DiskError         the disk takes nothing more                 exit 5
     └── RequestError      one URL failed; carries its URL and cause   exit 4, an Outcome
         ├── DnsError … SkippedError   one class for each ending of DESIGN section 3
         └── StatusError   `http:404` and its like
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from scraper import secrets
 
@@ -86,6 +89,10 @@ class LedgerError(ScraperError):
     """The ledger cannot be used: another version, or a damaged file."""
 
 
+class WorkerError(ScraperError):
+    """A process that fetched files for the run is gone. The run stops and stays open."""
+
+
 class DiskError(ScraperError):
     """The disk refuses: full, over quota, or read-only. The run stops and stays open."""
 
@@ -112,10 +119,20 @@ class RequestError(ScraperError):
         self.sent = sent
         self.final = final
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For a process that tells another one: classes differ in what makes them, not in what they are."""
+        return _revived, (type(self), self.args, self.__dict__)
+
     @property
     def ending(self) -> str:
         """The ending of DESIGN section 3: `failed:<class>`."""
         return f"failed:{self.name}"
+
+
+def _revived(kind: type[RequestError], args: tuple[Any, ...], known: dict[str, Any]) -> RequestError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(known)
+    return error
 
 
 class DnsError(RequestError):

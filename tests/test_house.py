@@ -44,6 +44,7 @@ FLOORS = {
     "scraper.server": 2,
     "scraper.server.http1": 1,
     "scraper.samples": 2,
+    "scraper.crew": 3,
     "scraper.fetch": 3,
     "scraper.download": 3,
     "scraper.run": 4,

@@ -183,6 +183,7 @@ class _Bars:
     def __init__(self) -> None:
         from tqdm import tqdm
 
+        tqdm.monitor_interval = 0  # no thread of its own: the main thread draws
         self.aside = tqdm.external_write_mode
         self._total = tqdm(
             total=0, unit="", dynamic_ncols=True, ascii=False, leave=False, miniters=1,

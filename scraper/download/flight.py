@@ -3,6 +3,7 @@
 Flight      given to each exchange: it says once that it is over; a file that is split asks for more exchanges
 Left        the exchange is over, and the file is not
 Again       the file starts again
+Home        the file goes on in the process of the run (scraper/crew)
 Stopped     why an exchange is cut off, though nothing is wrong with it
 """
 
@@ -34,6 +35,13 @@ class AgainError(Exception):
     def __init__(self, message: str, *, keeps: bool = False) -> None:
         super().__init__(message)
         self.keeps = keeps
+
+
+class HomeError(AgainError):
+    """The file goes on where several exchanges may bring it; what stands of it is of use."""
+
+    def __init__(self, message: str = "it goes on by several exchanges") -> None:
+        super().__init__(message, keeps=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class Ground:
         buffer: bytes of one file that wait in memory.
         boot: identity of this boot of the machine, for notes of parts.
         segments: exchanges at once for one file.
+        sends_home: whether a file that would be split is left to the process of the run, in which this is not.
         alone: files that are fetched by one exchange, since what several brought was of no use.
         is_stopping: whether the run ends before its work does: what can be continued is cut off then.
     """
@@ -95,6 +96,7 @@ class Ground:
         self.boot = boot
         self.buffer = max(_LEAST, min(_MOST, HELD // settings.jobs))
         self.segments = settings.segments
+        self.sends_home = False
         self.alone: set[int] = set()
         self.is_stopping = is_stopping
         self.flying: dict[int, Flying] = {}

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from scraper import errors
-from scraper.download.flight import AgainError, Flight, Left, Result, StoppedError
+from scraper.download.flight import AgainError, Flight, HomeError, Left, Result, StoppedError
 from scraper.download.ground import Ground
 from scraper.download.split import Asked, Segment, Split
 from scraper.download.sums import Followed, Sums, digest_of
@@ -355,6 +355,8 @@ class Landing:
             return
         self._watched = (now, part.bytes)
         if shares.pays(now - since, part.bytes - before, self._declared - part.bytes):
+            if self._ground.sends_home:
+                raise HomeError
             assert self._sums is not None, "something is written"
             followed = self._followed = self._followed or Followed(part, self._sums)
             self._split_up(part, followed, ((0, part.bytes),), self._declared)

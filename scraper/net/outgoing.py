@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +92,7 @@ class Outgoing:
 
     Attributes:
         cookies: the jar of the run: both transports read it and put into it.
+        on_cookies: is told what came for the jar, and from which URL, after it was put there.
         verify: False, a path, or True for the bundle that is shipped; cert: one path, or that of certificate and key.
     """
 
@@ -103,6 +104,7 @@ class Outgoing:
         self._home = set(home)
         self._jar: CookieJar | None = None
         self._making = threading.Lock()
+        self.on_cookies: Callable[[str, Sequence[str]], None] | None = None
         self._named = self._settle_cookies()
         self.verify = self._settle_verify()
         self.cert = self._settle_cert()
@@ -121,6 +123,18 @@ class Outgoing:
 
                 self._jar = cookies.new_jar(self.is_home)
             return self._jar
+
+    def take_cookies(self, url: str, given: Sequence[str]) -> None:
+        """What the Set-Cookie headers of an answer say goes into the jar, as far as its policy allows."""
+        self.put_cookies(url, given)
+        if self.on_cookies is not None:
+            self.on_cookies(url, given)
+
+    def put_cookies(self, url: str, given: Sequence[str]) -> None:
+        """As `take_cookies`, but nobody is told: they came by another process."""
+        from scraper.net import cookies
+
+        cookies.take(self.cookies, url, given)
 
     @property
     def _has_jar(self) -> bool:

@@ -15,6 +15,7 @@ from scraper import errors, secrets
 from scraper.download.flight import AgainError, Ended, Left
 from scraper.model import Outcome
 from scraper.net.hosts import Told
+from scraper.net.redirect import Hop
 from scraper.net.transport import Exchange
 from scraper.run.admission import ASKING, PutBackError
 from scraper.run.control import Control
@@ -84,11 +85,20 @@ class FileWorker(Worker[FileTask]):
         self.control.ended.put(work.home, work.task.id, outcome.told(work.attempt, self.seconds(work)), held)
 
 
-class FileSource(FileWorker):
-    """Hands files to a transport."""
+ExchangeFor = Callable[[FileTask, Hop, Flight], Any]
+"""Makes the exchange of a file."""
 
-    def __init__(self, kit: Kit, control: Control) -> None:
+
+class FileSource(FileWorker):
+    """Hands files to a transport.
+
+    Args:
+        exchange_for: makes what is handed out; by default landings of the run's engine.
+    """
+
+    def __init__(self, kit: Kit, control: Control, exchange_for: ExchangeFor | None = None) -> None:
         super().__init__(kit, control)
+        self._exchange_for = exchange_for or kit.engine.landing
         self._admission.asks = False
         self._loops: set[int] = set()
         self._released: list[tuple[str, Told | None]] = []
@@ -130,7 +140,7 @@ class FileSource(FileWorker):
         if not self.admit(host, work):
             self._release(host, None)
             return None
-        return self.kit.engine.landing(work.task, work.hop, Flight(self, host, work, self.kit.courier.clock()))
+        return self._exchange_for(work.task, work.hop, Flight(self, host, work, self.kit.courier.clock()))
 
     def _helped(self, host: str, helped: Help) -> Exchange | None:
         """One more exchange for a file under way, unless nothing is left for it."""
@@ -158,7 +168,8 @@ class FileSource(FileWorker):
 
     def _conclude(self, work: Work[FileTask], result: Any) -> None:
         if isinstance(result, AgainError):
-            log.info("%s: %s; it starts again", secrets.display(work.start.url), result)
+            how = "its part is kept" if result.keeps else "it starts again"
+            log.info("%s: %s; %s", secrets.display(work.start.url), result, how)
             work.hop = work.start
             self.kit.scheduler.put(self.kind, work.host, work)
         else:

@@ -15,7 +15,9 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +34,14 @@ from scraper.net.courier import Courier
 from scraper.net.hosts import Scheduler, policy_for
 from scraper.records import jsonl
 from scraper.run import kit as kits
-from scraper.run import rows
+from scraper.run import rows, transports
 from scraper.run.admission import ASKING
 from scraper.run.control import Control, window_of
+from scraper.run.crews import crew_for
 from scraper.run.events import Events
 from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
-from scraper.run.transports import transport_for
 from scraper.run.work import Looper, Work, file_work, page_work, put_back
 from scraper.state import runs
 from scraper.state.bodies import Bodies
@@ -123,10 +125,8 @@ class Runner:
         outgoing = kits.outgoing_for(job, loaded.folder, names, state, known)
         rate = kits.rate_for(job)
         courier = Courier(outgoing, known, connections=job.files.jobs + 16, rate=rate, now=options.now)
-        engine = Engine(
-            courier, self._disk, ledger, job.files, job.records.path, boot_id(), self._control.fail,
-            lambda: self._control.stopping,
-        )  # fmt: skip
+        self._engine = partial(_engine, courier, self._disk, job)
+        engine = self._engine(ledger, self._control.fail, lambda: self._control.stopping)
         scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login", ASKING))
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
@@ -172,12 +172,13 @@ class Runner:
     # -- feeding ---------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        threads = self._threads()
-        for thread in threads:
-            thread.start()
+        threads: list[threading.Thread] = []
         try:
             seeding = rows.queue_entries(self.kit)
-            seeded = False
+            seeded = next(seeding, DONE) is DONE  # how files are fetched depends on how many there are
+            threads += self._threads()
+            for thread in threads:
+                thread.start()
             while not self._control.stopping and (not seeded or self._is_open()):
                 seeded = seeded or next(seeding, DONE) is DONE
                 self._turn(seeded)
@@ -264,8 +265,11 @@ class Runner:
         ]
         if self._options.dry:
             return threads
-        transport = transport_for(self.kit.job, self.kit.courier)
-        return [*threads, *transport.threads(FileSource(self.kit, self._control))]
+        transport = transports.transport_for(self.kit.job, self.kit.courier)
+        crew = crew_for(self.kit, transport, self._engine)
+        if crew is None:
+            return [*threads, *transport.threads(FileSource(self.kit, self._control))]
+        return [*threads, *crew.threads(FileSource(self.kit, self._control, crew.errand))]
 
     def _join(self, threads: list[threading.Thread]) -> None:
         """Waits for what is in flight; a second signal ends the process, and SIGTERM does not wait for ever."""
@@ -393,6 +397,13 @@ class Runner:
         with refusal_told(part):
             part.write_text(text + "\n", "utf-8")
             part.replace(folder / "summary.json")
+
+
+def _engine(
+    courier: Courier, disk: OutputFolder, job: Any, ledger: Any, failed: Callable[[BaseException], None],
+    is_stopping: Callable[[], bool],
+) -> Engine:  # fmt: skip
+    return Engine(courier, disk, ledger, job.files, job.records.path, boot_id(), failed, is_stopping)
 
 
 def _templates(job: Any) -> frozenset[str]:

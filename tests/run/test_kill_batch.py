@@ -189,12 +189,12 @@ def kills(batch: Batch, count: int) -> Counter[int]:
         if how == "moment":
             batch.meter.aim(process)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(chance.uniform(0.05, 0.6))
+                process.wait(chance.uniform(0.05, 0.45))
             batch.meter.kill()
         elif how == "bytes":
-            batch.meter.aim(process, size=1 + chance.random() * 1.2 * total / count)
+            batch.meter.aim(process, size=1 + chance.random() * 0.8 * total / count)
         else:
-            batch.meter.aim(process, requests=1 + chance.random() * 1.2 * FILES / count)
+            batch.meter.aim(process, requests=1 + chance.random() * 0.8 * FILES / count)
         process.communicate(timeout=60)
         codes[process.returncode] += 1
     return codes

@@ -8,9 +8,7 @@ source is done between libcurl's calls.
 
 from __future__ import annotations
 
-import os
 import select
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +16,7 @@ import pycurl
 
 from scraper import errors, secrets
 from scraper.net.answer import DRAIN_TIME
+from scraper.net.bell import Bell
 from scraper.net.curl.brake import Brake
 from scraper.net.curl.profiles import BUFFER, Profile, profile_of
 from scraper.net.curl.transfer import Transfer, header_lines
@@ -57,11 +56,13 @@ class Loop:
     Args:
         most: transfers in flight.
         rate: what bodies are held to.
+        bell: what wakes the loop beside its connections; the source's, if it has one, else one that the source rings.
     """
 
     def __init__(
-        self, outgoing: Outgoing, source: Source, most: int, clock: Callable[[], float], rate: Rate | None = None
-    ) -> None:
+        self, outgoing: Outgoing, source: Source, most: int, clock: Callable[[], float], rate: Rate | None = None,
+        bell: Bell | None = None,
+    ) -> None:  # fmt: skip
         rate = rate or Rate(None, clock)
         self._brake = Brake(rate) if rate.is_limited else None
         self._buffer = rate.piece(BUFFER)
@@ -77,10 +78,9 @@ class Loop:
         self._looked = 0.0
         self._is_over = False
         self._hungry = True
-        self._waking = threading.Lock()
-        self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll.register(self._waker, select.EPOLLIN)
-        source.wake_by(self._wake)
+        self._bell = bell or Bell()
+        self._epoll.register(self._bell.descriptor, select.EPOLLIN)
+        source.wake_by(self._bell.ring)
 
     def run(self) -> None:
         """Until the source gives no more and nothing is in flight."""
@@ -91,11 +91,6 @@ class Loop:
             self._source.failed_with(bug)
         finally:
             self._close()
-
-    def _wake(self) -> None:
-        with self._waking:
-            if self._waker >= 0:
-                os.eventfd_write(self._waker, 1)
 
     def _turn(self) -> None:
         if self._hungry and not self._is_over:
@@ -160,8 +155,8 @@ class Loop:
 
     def _wait(self) -> None:
         for descriptor, events in self._epoll.poll(self._patience()):
-            if descriptor == self._waker:
-                os.eventfd_read(self._waker)
+            if descriptor == self._bell.descriptor:
+                self._bell.hush()
                 self._hungry = True
             else:
                 self._multi.on_event(descriptor, events)
@@ -230,9 +225,7 @@ class Loop:
                 transfer.easy.close()
         self._multi.handle.close()
         self._epoll.close()
-        with self._waking:  # a bell may still ring
-            waker, self._waker = self._waker, -1
-            os.close(waker)
+        self._bell.close()
 
 
 class _Multi:

@@ -189,9 +189,7 @@ class Transfer:
         except head.BadHeadError as error:
             raise errors.ProtocolError(shown, f"not HTTP: {error}") from error
         if found.cookies:
-            from scraper.net import cookies
-
-            cookies.take(self._outgoing.cookies, self._url, found.cookies)
+            self._outgoing.take_cookies(self._url, found.cookies)
         if found.status == 407 and self.profile.proxy is not None:
             raise errors.ProxyError(shown, "the proxy wants a user and password (407)", sent=False)
         self._answer = CurlAnswer(shown, found, self._outgoing, self._address)

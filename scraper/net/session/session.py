@@ -14,7 +14,6 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
 from scraper import errors, secrets
-from scraper.net import cookies
 from scraper.net.line import PrivateAddressError, line
 from scraper.net.outgoing import Credentials, Outgoing, Wire, basic_header, wire_text
 from scraper.net.rate import Rate
@@ -80,7 +79,7 @@ class Session:
         reply.check()
         for each in (*response.history, response):  # before it may be the challenge of a digest authentication
             if given_ := each.raw.headers.getlist("set-cookie"):
-                cookies.take(out.cookies, url, given_)
+                out.take_cookies(url, given_)
         return reply
 
     def _trouble(self, error: Exception, shown: str, proxy: str | None) -> Exception:

@@ -1,0 +1,51 @@
+"""Whether the files of a run are fetched by a crew of processes (scraper/crew)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from scraper.net.transport import Source, Transport
+from scraper.run.kit import Kit
+from scraper.run.open_files import granted
+
+if TYPE_CHECKING:
+    from scraper.crew.crew import Crew
+    from scraper.crew.worker import EngineFor
+
+WORTH = 200
+"""Files that wait from which on workers pay."""
+WORKERS, LEAST = 4, 8
+"""Workers at most, and exchanges at once for each at least."""
+
+
+def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
+    """Several processes to fetch the files of the run, where there are many and nothing holds them together.
+
+    Pages, a byte rate, and what is done for durability or against duplicates belong to one process. A process of
+    several threads must not be forked: a lock that one of them holds would be held for ever.
+    """
+    job = kit.job
+    count = min(WORKERS, _cores(), job.files.jobs // LEAST)
+    is_plain = not (job.rules or job.login or job.polite.rate or job.files.durable or job.files.duplicates != "keep")
+    if home.name != "curl" or not is_plain or count < 2 or sys.platform != "linux":
+        return None
+    if threading.active_count() > 1 or kit.ledger.open_count < WORTH:
+        return None
+    from scraper.crew.crew import Crew
+    from scraper.net.curl.loop import Loop
+
+    courier = kit.courier
+
+    def loop_for(source: Source, bell: Any, most: int) -> Callable[[], None]:
+        return Loop(courier.outgoing, source, most, courier.clock, bell=bell).run
+
+    return Crew(courier, kit.engine, engine_for, granted(job.files.jobs), count, home, loop_for)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
