@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from scraper.crew.crew import Crew
     from scraper.crew.worker import EngineFor
 
+log = logging.getLogger("scraper")
 WORTH = 200
 """Files that wait from which on workers pay."""
 WORKERS, LEAST = 4, 8
@@ -39,6 +41,7 @@ def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
     from scraper.net.curl.loop import Loop
 
     courier = kit.courier
+    log.info("%d processes fetch the files", count)
 
     def loop_for(source: Source, bell: Any, most: int) -> Callable[[], None]:
         return Loop(courier.outgoing, source, most, courier.clock, bell=bell).run
