@@ -56,6 +56,8 @@ class Channel:
         """
         data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         with self._lock:
+            if self.writing < 0:
+                raise ClosedError
             self._kept.append(len(data).to_bytes(_HEAD, "little") + data)
             self._write()
 
@@ -122,9 +124,12 @@ class Channel:
         return found
 
     def close(self) -> None:
-        """Closes this end."""
-        os.close(self.reading)
-        os.close(self.writing)
+        """Closes this end. Somebody may still send: its descriptor may be another file's by then."""
+        with self._lock:
+            reading, writing = self.reading, self.writing
+            self.reading = self.writing = -1
+            os.close(reading)
+            os.close(writing)
 
 
 def pair() -> tuple[Channel, Channel]:

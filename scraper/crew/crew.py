@@ -10,6 +10,7 @@ so that its connections are used again.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -92,6 +93,9 @@ class Crew:
         count: workers.
         home: the transport of the run's own process.
         loop_for: makes the loops of the workers, of source, bell and exchanges at once.
+
+    Raises:
+        OSError: the system gives no further process.
     """
 
     name = "crew"
@@ -111,13 +115,23 @@ class Crew:
         self._members: list[_Member] = []
         sys.setswitchinterval(SWITCH)
         gc.freeze()  # what is there now is shared with the workers as long as nobody writes to it
-        for at in range(count):
-            self._members.append(self._hired(jobs // count + (at < jobs % count), engine_for, loop_for))
-        gc.unfreeze()
+        try:
+            for at in range(count):
+                self._members.append(self._hired(jobs // count + (at < jobs % count), engine_for, loop_for))
+        except OSError:
+            self._dismiss(is_well=False)
+            raise
+        finally:
+            gc.unfreeze()
 
     def _hired(self, room: int, engine_for: worker.EngineFor, loop_for: Any) -> _Member:
         ours, theirs = pair()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         if not pid:
             try:
                 for each in self._members:
@@ -164,6 +178,8 @@ class Crew:
         finally:
             self._home.close()
             self._dismiss(is_well=is_well)
+            self._epoll.close()
+            self._bell.close()
 
     # -- handing out -------------------------------------------------------------------------------------
 
@@ -203,8 +219,6 @@ class Crew:
             member.channel.send(message)
         except ClosedError as error:
             raise _lost(member) from error
-        if member.channel.is_full:
-            self._watch_writing(member)
 
     def _watch_writing(self, member: _Member) -> None:
         try:
@@ -219,23 +233,33 @@ class Crew:
     def _spread_cookies(self, url: str, lines: Sequence[str], but: _Member | None = None) -> None:
         for each in self._members:
             if each is not but:
-                each.channel.send(("cookies", url, lines))
-                if each.channel.is_full:
-                    self._watch_writing(each)
+                with contextlib.suppress(ClosedError):  # whose end shows where it is listened to
+                    each.channel.send(("cookies", url, lines))
+                    self._bell.ring()
 
     # -- listening ---------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
+        for each in self._members:
+            if each.channel.is_full:
+                self._watch_writing(each)
         for descriptor, events in self._epoll.poll(self._patience()):
             member = self._by_descriptor.get(descriptor)
-            if member is None:
-                self._bell.hush()
-            elif events & select.EPOLLOUT:
-                member.channel.flush()
-                if not member.channel.is_full:
-                    self._epoll.unregister(descriptor)
-            else:
-                self._hear(member)
+            try:
+                if member is None:
+                    self._bell.hush()
+                elif events & select.EPOLLOUT:
+                    self._flush(member)
+                else:
+                    self._hear(member)
+            except ClosedError as error:
+                assert member is not None, "a bell is always open"
+                raise _lost(member) from error
+
+    def _flush(self, member: _Member) -> None:
+        member.channel.flush()
+        if not member.channel.is_full:
+            self._epoll.unregister(member.channel.writing)
 
     def _patience(self) -> float | None:
         """Seconds until there may be something to hand out, though nobody rings."""
@@ -244,11 +268,7 @@ class Crew:
         return self._source.pause()
 
     def _hear(self, member: _Member) -> None:
-        try:
-            messages = member.channel.receive()
-        except ClosedError as error:
-            raise _lost(member) from error
-        for kind, *rest in messages:
+        for kind, *rest in member.channel.receive():
             _HEARD[kind](self, member, *rest)
 
     def _over(self, member: _Member, over: list[tuple[int, float | None, Any, forms.Form | None]]) -> None:
@@ -293,16 +313,17 @@ class Crew:
 
     def _dismiss(self, *, is_well: bool) -> None:
         """Workers end when they are told so, or when nobody is there any more; here they are waited for."""
+        self._courier.outgoing.on_cookies = None
         for each in self._members:
             if is_well:
-                self._send(each, ("end",))
+                with contextlib.suppress(ClosedError):  # it has done its work, whatever became of it since
+                    each.channel.send(("end",))
             else:
                 os.kill(each.pid, signal.SIGKILL)
         for each in self._members:
             os.waitpid(each.pid, 0)
             each.channel.close()
-        self._epoll.close()
-        self._bell.close()
+        self._members.clear()
 
 
 _HEARD: dict[str, Callable[..., None]] = {

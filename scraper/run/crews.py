@@ -41,12 +41,17 @@ def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
     from scraper.net.curl.loop import Loop
 
     courier = kit.courier
-    log.info("%d processes fetch the files", count)
 
     def loop_for(source: Source, bell: Any, most: int) -> Callable[[], None]:
         return Loop(courier.outgoing, source, most, courier.clock, bell=bell).run
 
-    return Crew(courier, kit.engine, engine_for, granted(job.files.jobs), count, home, loop_for)
+    try:
+        crew = Crew(courier, kit.engine, engine_for, granted(job.files.jobs), count, home, loop_for)
+    except OSError as error:
+        log.info("one process fetches the files, since the system gives no further one: %s", error.strerror)
+        return None
+    log.info("%d processes fetch the files", count)
+    return crew
 
 
 def _cores() -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scraper import errors
 from scraper.crew import forms
 from scraper.crew.channel import Channel, ClosedError, pair
-from scraper.download.flight import AgainError, HomeError
+from scraper.download.flight import AgainError, HomeError, Left, StoppedError
 from scraper.model import Download, Outcome, PartNote
 from scraper.net.redirect import Hop
 from scraper.state.files import FileTask
@@ -96,6 +96,8 @@ def test_the_end_of_the_other_process_shows_at_both_ends() -> None:
     with pytest.raises(ClosedError):
         ours.send("anybody there?")
     ours.close()
+    with pytest.raises(ClosedError):
+        ours.send("its descriptors may be other files by now")
 
 
 # -- forms ---------------------------------------------------------------------------------------------------
@@ -161,6 +163,8 @@ RESULTS = [
     errors.DiskError("full"),
     AgainError("put together from several answers"),
     HomeError(),
+    Left(),
+    Left(StoppedError()),
 ]
 
 
@@ -170,6 +174,8 @@ def test_each_way_an_exchange_ends_arrives_as_it_was(result: Any) -> None:
     assert type(came) is type(result)
     if isinstance(result, Exception):
         assert (str(came), came.args, vars(came)) == (str(result), result.args, vars(result))
+    elif isinstance(result, Left):
+        assert type(came.trouble) is type(result.trouble)
     else:
         assert came == result
     if isinstance(result, errors.RequestError):
