@@ -50,7 +50,7 @@ def facts(folder: Path) -> list[str]:
     )
     return [
         f"{len(os.sched_getaffinity(0))} cores ({model[1] if model else platform.machine()}), {memory:.0f} GiB,"
-        f" Linux {platform.release()}, output on {done.stdout.strip() or 'an unknown file system'},"
+        f" Linux {platform.release()}, output on {(done.stdout.split() or ['an unknown file system'])[-1]},"
         f" Python {platform.python_version()}"
     ]
 

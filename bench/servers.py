@@ -112,6 +112,11 @@ def nginx_path() -> str:
     return path
 
 
+def kept_open() -> int:
+    """How many files nginx keeps open between requests: it cannot raise the limit without a master process."""
+    return max(100, min(40_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - CONNECTIONS - 100))
+
+
 def echo_module() -> Path | None:
     """nginx's echo module, by which answers wait."""
     path = DEBIAN_MODULES / MODULE
@@ -132,8 +137,6 @@ def configuration(
 ) -> str:
     """The text of nginx.conf."""
     kind = " ssl" if tls else ""
-    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # nginx cannot raise it without a master process
-    kept = max(100, min(40_000, room - CONNECTIONS - 100))  # files that it keeps open between requests
     listen = "\n".join(f"        listen {address}:{port}{kind} backlog=4096;" for address in addresses)
     user = "user root;" if os.geteuid() == 0 else ""
     load = f"load_module {module};" if module and delays else ""
@@ -163,7 +166,7 @@ http {{
     types {{ image/png png; application/octet-stream bin; }}
     default_type application/octet-stream;
     sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_timeout 120; keepalive_requests 10000000;
-    open_file_cache max={kept} inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;
+    open_file_cache max={kept_open()} inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;
     reset_timedout_connection on; server_tokens off;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;

@@ -12,7 +12,7 @@ from bench import resuming, sites
 from bench.faulty import fate
 from bench.methods import Bench, Case, fetch
 from bench.peers import CURL_MOST, Want
-from bench.servers import CAP, Server, faulty, nginx
+from bench.servers import CAP, Server, faulty, kept_open, nginx
 
 ALL = ("scraper", "curl", "wget2", "aria2", "requests", "scrapy", "parfive", "gallery-dl", "img2dataset")
 DELAYS = (20, 100)  # milliseconds
@@ -44,16 +44,27 @@ def many_small_tls(bench: Bench) -> Iterator[Case]:
 
 
 def _many_small(bench: Bench, name: str, *, tls: bool) -> Iterator[Case]:
-    root, files = small_site(bench, bench.many(20_000))
+    count = bench.many(20_000)
+    root, files = small_site(bench, min(count, kept_open()))
     mean = sum(file.size for file in files) / len(files) / 1000
     about = f"Log-normal sizes, {mean:.1f} KB in the mean, one host, keep-alive, {bench.jobs} at once."
     about += " Scrapy does not check certificates." if tls else ""
+    if count > len(files):
+        about += f" The last {count - len(files)} URLs give the first files again: nginx can keep no more open here."
     with bench.folder("nginx") as place, nginx(place / "server", root, tls=tls) as server:
-        title = f"{len(files)} small files{' over TLS' if tls else ''}"
+        wants = [*wanted(server, files), *_again(server, files, count)]
+        title = f"{count} small files{' over TLS' if tls else ''}"
         yield Case(
-            name, title, wanted(server, files), ALL, fetch, server, site=(root, files), about=about,
+            name, title, wants, ALL, fetch, server, site=(root, files), about=about,
             settings={"ca": server.ca},
         )  # fmt: skip
+
+
+def _again(server: Server, files: Sequence[sites.File], count: int) -> Iterator[Want]:
+    """The first files under further URLs, so that there are so many in all."""
+    for at in range(len(files), count):
+        file = files[at - len(files)]
+        yield Want(f"{server.base}/many/{at}_{file.name}", f"{at}_{file.name}", file.sha256, file.size)
 
 
 def delayed(bench: Bench) -> Iterator[Case]:
