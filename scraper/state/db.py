@@ -31,7 +31,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = OFF",
-    "cache_size = -4000",  # KiB: what is far apart is gathered before it is written (marks.py); memory stays flat
+    "cache_size = -1000",  # KiB: what is far apart is gathered before it is written (marks.py); memory stays flat
     "wal_autocheckpoint = 4000",  # pages, 16 MB: a page that many batches touch is written back once for them all
     "journal_size_limit = 67108864",  # the log shrinks again after a large transaction
 )
