@@ -113,6 +113,7 @@ class Crew:
         self._is_over = False
         self._source: Source
         self._members: list[_Member] = []
+        self._switch = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH)
         gc.freeze()  # what is there now is shared with the workers as long as nobody writes to it
         try:
@@ -126,9 +127,11 @@ class Crew:
 
     def _hired(self, room: int, engine_for: worker.EngineFor, loop_for: Any) -> _Member:
         ours, theirs = pair()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.SIGNALS)
         try:
             pid = os.fork()
         except OSError:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             ours.close()
             theirs.close()
             raise
@@ -141,6 +144,7 @@ class Crew:
                 worker.serve(theirs, self._courier, engine_for, lambda source, bell: loop_for(source, bell, room + 1))
             finally:
                 os._exit(1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return _Member(ours, pid, room)
 
@@ -184,10 +188,10 @@ class Crew:
     # -- handing out -------------------------------------------------------------------------------------
 
     def _hand_out(self) -> None:
-        room = self._jobs - len(self._flying) - self._home.flying
-        if room <= 0 or self._is_over:
+        if self._is_over:
             return
-        given = self._source.take(room)
+        room = self._jobs - len(self._flying) - self._home.flying
+        given = self._source.take(max(0, room))  # asked for nothing it still says when all is over
         if given is None:
             self._is_over = True
             self._home.close()
@@ -319,11 +323,14 @@ class Crew:
                 with contextlib.suppress(ClosedError):  # it has done its work, whatever became of it since
                     each.channel.send(("end",))
             else:
-                os.kill(each.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each.pid, signal.SIGKILL)
         for each in self._members:
-            os.waitpid(each.pid, 0)
+            with contextlib.suppress(ChildProcessError):  # where nobody minds SIGCHLD the kernel forgets them at once
+                os.waitpid(each.pid, 0)
             each.channel.close()
         self._members.clear()
+        sys.setswitchinterval(self._switch)
 
 
 _HEARD: dict[str, Callable[..., None]] = {
@@ -378,8 +385,9 @@ class Home:
 
     def take(self, most: int) -> Sequence[Exchange] | None:
         """What waits."""
-        given = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-        before, self._room = self._room, most - len(given)
+        count = min(most, len(self._queue))
+        before, self._room = self._room, most - count  # first: rather one counts twice than not at all
+        given = [self._queue.popleft() for _ in range(count)]
         if self._room > before:
             self._changed()
         return None if self._is_over and not given else given

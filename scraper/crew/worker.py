@@ -33,6 +33,8 @@ from scraper.state.ledger import FileTask
 
 TOLD = 0.25
 """Seconds between two words about files on their way."""
+SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What ends a run."""
 FAR = 1024 * 1024
 """Bytes of a file of which anything is told before it ends."""
 
@@ -44,11 +46,15 @@ LoopFor = Callable[[Source, Any], Callable[[], None]]
 
 
 def serve(channel: Channel, courier: Courier, engine_for: EngineFor, loop_for: LoopFor) -> NoReturn:
-    """What a forked process does. It ends without a word to anybody else: buffers and locks are its parent's."""
+    """What a forked process does. It ends without a word to anybody else: buffers and locks are its parent's.
+
+    SIGNALS are blocked when it begins: its parent's handlers are not for it.
+    """
     code = 1
     try:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)  # a terminal tells all of its processes; the run's process decides
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         worker = Worker(channel, courier)
         worker.work(engine_for(MailedLedger(worker.ask), worker.failed_with, lambda: worker.is_stopping), loop_for)
         code = 0
@@ -81,6 +87,7 @@ class Worker:
         self.is_stopping = False
         self.descriptor = channel.reading
         self._has_mail = True
+        self._wake: Callable[[], None]
         self._engine: Engine
         courier.outgoing.on_cookies = lambda url, lines: channel.send(("cookies", url, lines))
         _log_to(channel)
@@ -93,17 +100,11 @@ class Worker:
         engine.close()
         self._tell()
 
-    # -- the bell of the loop is the channel itself ------------------------------------------------------
-
-    def ring(self) -> None:
-        """Nobody need: whoever has something to say writes into the channel."""
+    # -- the channel is a bell of the loop ---------------------------------------------------------------
 
     def hush(self) -> None:
         """There is something to read."""
         self._has_mail = True
-
-    def close(self) -> None:
-        """The channel stays open to the end."""
 
     # -- what is to be fetched ---------------------------------------------------------------------------
 
@@ -129,7 +130,8 @@ class Worker:
         return TOLD if self._engine.flying else None
 
     def wake_by(self, wake: Callable[[], None]) -> None:
-        """The channel wakes."""
+        """Wakes the loop for what came while somebody waited for an answer; else the channel does."""
+        self._wake = wake
 
     def failed_with(self, bug: BaseException) -> None:
         """It stops the run; nobody is left to say so where the run's process is gone."""
@@ -187,7 +189,9 @@ class Worker:
                         answer = message
                     else:
                         self._came.append(message)
-                        self._has_mail = True
+            if self._came:
+                self._has_mail = True
+                self._wake()
         _, value, error = answer
         if error is not None:
             raise error

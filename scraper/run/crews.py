@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from scraper.net.transport import Source, Transport
 from scraper.run.kit import Kit
-from scraper.run.open_files import granted
 
 if TYPE_CHECKING:
     from scraper.crew.crew import Crew
@@ -31,11 +29,14 @@ def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
     several threads must not be forked: a lock that one of them holds would be held for ever.
     """
     job = kit.job
-    count = min(WORKERS, _cores(), job.files.jobs // LEAST)
     is_plain = not (job.rules or job.login or job.polite.rate or job.files.durable or job.files.duplicates != "keep")
-    if home.name != "curl" or not is_plain or count < 2 or sys.platform != "linux":
+    if home.name != "curl" or not is_plain or sys.platform != "linux" or kit.ledger.open_count < WORTH:
         return None
-    if threading.active_count() > 1 or kit.ledger.open_count < WORTH:
+    from scraper.net.curl import CurlTransport
+
+    assert isinstance(home, CurlTransport), "it is called so"
+    count = min(WORKERS, _cores(), home.jobs // LEAST)
+    if count < 2 or _threads() > 1:
         return None
     from scraper.crew.crew import Crew
     from scraper.net.curl.loop import Loop
@@ -46,12 +47,17 @@ def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
         return Loop(courier.outgoing, source, most, courier.clock, bell=bell).run
 
     try:
-        crew = Crew(courier, kit.engine, engine_for, granted(job.files.jobs), count, home, loop_for)
+        crew = Crew(courier, kit.engine, engine_for, home.jobs, count, home, loop_for)
     except OSError as error:
         log.info("one process fetches the files, since the system gives no further one: %s", error.strerror)
         return None
     log.info("%d processes fetch the files", count)
     return crew
+
+
+def _threads() -> int:
+    """Of this process, those that Python knows nothing of included."""
+    return len(os.listdir("/proc/self/task"))
 
 
 def _cores() -> int:

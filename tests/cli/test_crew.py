@@ -242,13 +242,61 @@ def test_a_signal_that_all_processes_get_ends_the_run_after_what_is_on_its_way(
     held.assert_whole(process)
 
 
-def test_a_disk_that_takes_no_more_stops_the_run(shop: Server, folder: Path, process: Any) -> None:
+def test_a_signal_cuts_off_what_can_be_continued_also_where_nothing_else_could_begin(
+    site: Site, serve: Callable[..., Server], process: Any, folder: Path
+) -> None:
+    """As many long files as exchanges at once: nothing is asked for then, and the workers are to hear of it yet."""
+    name, go, slow = "large.bin", threading.Event(), threading.Semaphore(0)
+    whole = content(name)
+
+    def halves() -> Any:
+        yield whole[: 2 << 20]
+        slow.release()
+        assert go.wait(WAIT)
+        yield whole[2 << 20 :]
+
+    @site.route("/large/<at>")
+    def large(request: Any, at: str) -> Response:
+        response = file(request, name)
+        if "range" in request.headers:
+            return response
+        return Response(200, [*response.pairs(), ("Content-Length", str(len(whole)))], stream=halves())
+
+    site.route("/<name>")(lambda request, name: content(name))
+    server = serve(site)
+    paths = [*(f"large/{at}.bin" for at in range(16)), *(f"{at}-small.bin" for at in range(COUNT))]
+    (folder / "urls.txt").write_text("".join(f"{server.url}/{path}\n" for path in paths))
+    one = process("get", "-i", "urls.txt", "-d", "out", *TOGETHER, "-v")
+    for _ in range(16):
+        assert slow.acquire(timeout=WAIT)
+    one.signal(signal.SIGINT)
+    assert one.end().code == Exit.SIGINT
+    go.set()
+    second = process("get", "-i", "urls.txt", "-d", "out", *TOGETHER, "-v").end()
+    assert second.code == Exit.DONE, second.err
+    found = files(folder / "out")
+    assert {found[f"{at}.bin"] == whole for at in range(16)} == {True}
+    assert len(found) == len(paths)
+    assert sum("range" in header_names(seen) for seen in server.log) == 16, "all of them go on"
+
+
+def test_nobody_needs_to_mind_its_children(shop: Server, folder: Path) -> None:
+    ended = fetch(folder, lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert (ended.returncode, SAID in ended.stderr, "Traceback" in ended.stderr) == (Exit.FAILURES, True, False)
+
+
+def fetch(folder: Path, before: Callable[[], object]) -> subprocess.CompletedProcess[str]:
+    """A whole run in a process that has done something before."""
     path = os.pathsep.join(each for each in sys.path if each)
-    ended = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "scraper", "get", "-i", "urls.txt", "-d", "out", *TOGETHER, *QUICK],
         cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=WAIT,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20)),
+        preexec_fn=before,
     )  # fmt: skip
+
+
+def test_a_disk_that_takes_no_more_stops_the_run(shop: Server, folder: Path, process: Any) -> None:
+    ended = fetch(folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20)))
     assert ended.returncode == Exit.LIMIT, ended.stderr
     assert "Traceback" not in ended.stderr
     assert process("get", "-i", "urls.txt", "-d", "out", *TOGETHER, *QUICK).end().code == Exit.FAILURES

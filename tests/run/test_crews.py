@@ -51,7 +51,7 @@ def test_without_further_processes_one_fetches_all(
 
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(os, "fork", fork)
-    monkeypatch.setattr(crews.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(crews, "_threads", lambda: 1)
     monkeypatch.setattr(crews, "_cores", lambda: 4)
     assert_whole(run())
     assert "the system gives no further one: Resource temporarily unavailable" in caplog.text

@@ -56,7 +56,7 @@ class Loop:
     Args:
         most: transfers in flight.
         rate: what bodies are held to.
-        bell: what wakes the loop beside its connections; the source's, if it has one, else one that the source rings.
+        bell: what wakes the loop beside its connections and the bell that the source rings.
     """
 
     def __init__(
@@ -78,8 +78,10 @@ class Loop:
         self._looked = 0.0
         self._is_over = False
         self._hungry = True
-        self._bell = bell or Bell()
-        self._epoll.register(self._bell.descriptor, select.EPOLLIN)
+        self._bell = Bell()
+        self._bells = {each.descriptor: each for each in (self._bell, bell) if each is not None}
+        for descriptor in self._bells:
+            self._epoll.register(descriptor, select.EPOLLIN)
         source.wake_by(self._bell.ring)
 
     def run(self) -> None:
@@ -155,8 +157,8 @@ class Loop:
 
     def _wait(self) -> None:
         for descriptor, events in self._epoll.poll(self._patience()):
-            if descriptor == self._bell.descriptor:
-                self._bell.hush()
+            if (bell := self._bells.get(descriptor)) is not None:
+                bell.hush()
                 self._hungry = True
             else:
                 self._multi.on_event(descriptor, events)

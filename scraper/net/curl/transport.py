@@ -20,6 +20,9 @@ class CurlTransport:
         jobs: transfers in flight, of all threads together.
         loops: threads; one drives as many transfers as one core can serve.
         rate: what the bodies of all together are held to.
+
+    Attributes:
+        jobs: as given.
     """
 
     name = "curl"
@@ -28,6 +31,7 @@ class CurlTransport:
         self, outgoing: Outgoing, jobs: int, *, loops: int = 1, rate: Rate | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
+        self.jobs = jobs
         self._outgoing = outgoing
         self._shares = [share for share in _shares(jobs, loops) if share]
         self._rate = rate
