@@ -247,12 +247,13 @@ def test_a_signal_cuts_off_what_can_be_continued_also_where_nothing_else_could_b
 ) -> None:
     """As many long files as exchanges at once: nothing is asked for then, and the workers are to hear of it yet."""
     name, go, slow = "large.bin", threading.Event(), threading.Semaphore(0)
-    whole = content(name)
+    whole, late = content(name), list[str]()
 
     def halves() -> Any:
         yield whole[: 2 << 20]
         slow.release()
-        assert go.wait(WAIT)
+        if not go.wait(WAIT):
+            late.append(name)
         yield whole[2 << 20 :]
 
     @site.route("/large/<at>")
@@ -271,6 +272,7 @@ def test_a_signal_cuts_off_what_can_be_continued_also_where_nothing_else_could_b
         assert slow.acquire(timeout=WAIT)
     one.signal(signal.SIGINT)
     assert one.end().code == Exit.SIGINT
+    assert late == [], "it ended though the server did not go on"
     go.set()
     second = process("get", "-i", "urls.txt", "-d", "out", *TOGETHER, "-v").end()
     assert second.code == Exit.DONE, second.err
