@@ -123,7 +123,7 @@ def facts(options: argparse.Namespace, environments: Environments, work: Path) -
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     return [
-        f"{when}; medians of {options.runs} interleaved runs with their range; scale {options.scale:g}.",
+        f"{when}; medians of interleaved runs with their range; how many, and how much they fetch, each table says.",
         *(f"{fact}." for fact in machine.facts(work)),
         f"{told}.",
         "The server has the last core, clients may use all. Times are of whole processes, start-up included.",

@@ -78,7 +78,8 @@ def table(case: Measured, cases: Sequence[Measured] = ()) -> str:
     best = ideal(case, cases or [case])
     lines = [columns(case, best), ["---"] * len(columns(case, best))]
     lines += [row(case, peer, best) for peer in case.peers()]
-    text = [f"**{case.workload}: {case.title}.** {case.about}".rstrip(), ""]
+    rounds = max((len(case.of(peer)) for peer in case.peers()), default=0)
+    text = [f"**{case.workload}: {case.title}.** {case.about}".rstrip() + f" {rounds} runs.", ""]
     text += [f"| {' | '.join(cells)} |" for cells in lines]
     notes = list(remarks(case, best))
     return "\n".join([*text, *(["", *notes] if notes else [])])
