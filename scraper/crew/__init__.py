@@ -2,6 +2,8 @@
 
 channel     messages between two processes
 crew        the process of the run: hands files to workers, and hears how they ended
+home        what stays with the run's own transport
+forms       what of a file travels
 worker      a worker: an event loop of libcurl, and files that land
 
 What Python does for a file takes longer than what libcurl, the kernel and the server do for it, and threads share one

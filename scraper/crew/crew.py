@@ -18,20 +18,23 @@ import select
 import signal
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scraper import errors
 from scraper.crew import forms, worker
 from scraper.crew.channel import Channel, ClosedError, pair
+from scraper.crew.home import Home
 from scraper.download.engine import Engine
 from scraper.download.flight import Flight
 from scraper.net.bell import Bell
 from scraper.net.courier import Courier
 from scraper.net.redirect import Hop
-from scraper.net.transport import Exchange, Source, Transport
+from scraper.net.transport import Source
 from scraper.state.ledger import FileTask
+
+if TYPE_CHECKING:
+    from scraper.net.curl import CurlTransport
 
 _LEDGER = frozenset({"complete_name", "note_part", "forget_part"})
 """What workers may ask of the ledger."""
@@ -56,7 +59,7 @@ class Errand:
         received, size: bytes of it, as far as the worker has told.
     """
 
-    __slots__ = ("answered", "flight", "hop", "member", "received", "size", "task")
+    __slots__ = ("answered", "flight", "hop", "received", "size", "task")
 
     def __init__(self, task: FileTask, hop: Hop, flight: Booked) -> None:
         self.task = task
@@ -65,7 +68,6 @@ class Errand:
         self.answered: float | None = None
         self.received = 0
         self.size: int | None = None
-        self.member: _Member
 
     def close(self) -> None:
         """What it has open is the worker's."""
@@ -89,10 +91,8 @@ class Crew:
     Args:
         engine: of the run's process.
         engine_for: makes those of the workers.
-        jobs: exchanges at once, of all together.
         count: workers.
-        home: the transport of the run's own process.
-        loop_for: makes the loops of the workers, of source, bell and exchanges at once.
+        home: the transport of the run's own process; workers use its loop. Its `jobs` are exchanges of all together.
 
     Raises:
         OSError: the system gives no further process.
@@ -101,12 +101,11 @@ class Crew:
     name = "crew"
 
     def __init__(
-        self, courier: Courier, engine: Engine, engine_for: worker.EngineFor, jobs: int, count: int, home: Transport,
-        loop_for: Callable[[Source, Any, int], Callable[[], None]],
-    ) -> None:  # fmt: skip
+        self, courier: Courier, engine: Engine, engine_for: worker.EngineFor, count: int, home: CurlTransport
+    ) -> None:
         self._courier = courier
         self._engine = engine
-        self._jobs = jobs
+        self._jobs = jobs = home.jobs
         self._home = Home(jobs)
         self._at_home = home
         self._flying: dict[int, Errand] = {}
@@ -118,14 +117,14 @@ class Crew:
         gc.freeze()  # what is there now is shared with the workers as long as nobody writes to it
         try:
             for at in range(count):
-                self._members.append(self._hired(jobs // count + (at < jobs % count), engine_for, loop_for))
+                self._members.append(self._hired(jobs // count + (at < jobs % count), engine_for))
         except OSError:
             self._dismiss(is_well=False)
             raise
         finally:
             gc.unfreeze()
 
-    def _hired(self, room: int, engine_for: worker.EngineFor, loop_for: Any) -> _Member:
+    def _hired(self, room: int, engine_for: worker.EngineFor) -> _Member:
         ours, theirs = pair()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.SIGNALS)
         try:
@@ -141,7 +140,7 @@ class Crew:
                     each.channel.close()
                 ours.close()
                 # One more than it gets at once: it is to listen also while it is busy.
-                worker.serve(theirs, self._courier, engine_for, lambda source, bell: loop_for(source, bell, room + 1))
+                worker.serve(theirs, self._courier, engine_for, lambda own: self._at_home.loop(own, room + 1, own))
             finally:
                 os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -215,7 +214,6 @@ class Crew:
             member = max(members, key=lambda each: each.room)
         member.room -= 1
         member.given.append(forms.work_form(errand.task, errand.hop))
-        errand.member = member
         self._flying[errand.task.id] = errand
 
     def _send(self, member: _Member, message: Any) -> None:
@@ -345,65 +343,3 @@ _HEARD: dict[str, Callable[..., None]] = {
 
 def _lost(member: _Member) -> errors.WorkerError:
     return errors.WorkerError(f"process {member.pid}, which fetched files for this run, is gone")
-
-
-class Home:
-    """What the transport at home is to fetch (net.transport.Source).
-
-    Args:
-        most: exchanges at once.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._room = most
-        self._queue: deque[Exchange] = deque()
-        self._is_over = False
-        self._wake: Callable[[], None] = lambda: None
-        self._source: Source
-        self._changed: Callable[[], None]
-
-    def of(self, source: Source, changed: Callable[[], None]) -> Home:
-        """The same, for a source that hears of bugs; `changed` is called when something may have ended."""
-        self._source, self._changed = source, changed
-        return self
-
-    @property
-    def flying(self) -> int:
-        """Exchanges that wait or are on their way."""
-        return self._most - self._room + len(self._queue)
-
-    def put(self, exchange: Exchange) -> None:
-        """One more."""
-        self._queue.append(exchange)
-        self._wake()
-
-    def close(self) -> None:
-        """There will be no more."""
-        self._is_over = True
-        self._wake()
-
-    def take(self, most: int) -> Sequence[Exchange] | None:
-        """What waits."""
-        count = min(most, len(self._queue))
-        before, self._room = self._room, most - count  # first: rather one counts twice than not at all
-        given = [self._queue.popleft() for _ in range(count)]
-        if self._room > before:
-            self._changed()
-        return None if self._is_over and not given else given
-
-    def wait(self) -> Sequence[Exchange] | None:
-        """For transports with a thread for each transfer; libcurl's is none."""
-        raise NotImplementedError
-
-    def pause(self) -> float | None:
-        """Whatever comes is put here, which wakes."""
-        return None
-
-    def wake_by(self, wake: Callable[[], None]) -> None:
-        """The loop's bell."""
-        self._wake = wake
-
-    def failed_with(self, bug: BaseException) -> None:
-        """It stops the run."""
-        self._source.failed_with(bug)

@@ -19,7 +19,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scraper.crew import forms
 from scraper.crew.channel import Channel, ClosedError
@@ -27,9 +27,12 @@ from scraper.download.engine import Engine
 from scraper.download.flight import Ended
 from scraper.model import PartNote
 from scraper.net.courier import Courier
-from scraper.net.transport import Exchange, Source
+from scraper.net.transport import Exchange
 from scraper.state.files import Named
 from scraper.state.ledger import FileTask
+
+if TYPE_CHECKING:
+    from scraper.net.curl.loop import Loop
 
 TOLD = 0.25
 """Seconds between two words about files on their way."""
@@ -38,11 +41,10 @@ SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 FAR = 1024 * 1024
 """Bytes of a file of which anything is told before it ends."""
 
-
 EngineFor = Callable[[Any, Callable[[BaseException], None], Callable[[], bool]], Engine]
 """Makes the engine of a worker, of its ledger, of whom to tell a bug, and of whether the run stops."""
-LoopFor = Callable[[Source, Any], Callable[[], None]]
-"""Makes the loop of a worker, of its source and bell; to be run."""
+LoopFor = Callable[["Worker"], "Loop"]
+"""Makes the loop of a worker, which is its source and one of its bells."""
 
 
 def serve(channel: Channel, courier: Courier, engine_for: EngineFor, loop_for: LoopFor) -> NoReturn:
@@ -96,7 +98,7 @@ class Worker:
         """Until there is no more."""
         self._engine = engine
         engine.sends_home = True
-        loop_for(self, self)()
+        loop_for(self).run()
         engine.close()
         self._tell()
 
@@ -118,7 +120,7 @@ class Worker:
         tasks = self._tasks
         while tasks and len(begun) < most:
             task, hop = forms.work_of(tasks.popleft())
-            begun.append(self._engine.landing(task, hop, Errand(self, task, self._courier.clock())))
+            begun.append(self._engine.landing(task, hop, Leg(self, task, self._courier.clock())))
         return None if self._is_over and not begun else begun
 
     def wait(self) -> Sequence[Exchange] | None:
@@ -155,12 +157,12 @@ class Worker:
 
     # -- what is said ------------------------------------------------------------------------------------
 
-    def over(self, errand: Errand, exchange: Ended, result: Any) -> None:
+    def over(self, leg: Leg, exchange: Ended, result: Any) -> None:
         """An exchange is over; called by the loop, or by the thread that hashes."""
-        seconds = None if exchange.answered is None else exchange.answered - errand.began
-        learnt = forms.learnt(exchange.task, errand.task)
+        seconds = None if exchange.answered is None else exchange.answered - leg.began
+        learnt = forms.learnt(exchange.task, leg.task)
         with self._telling:
-            self._over.append((errand.task.id, seconds, forms.result_form(result), learnt))
+            self._over.append((leg.task.id, seconds, forms.result_form(result), learnt))
         if threading.get_ident() != self._thread:
             self._tell()
 
@@ -198,7 +200,7 @@ class Worker:
         return value
 
 
-class Errand:
+class Leg:
     """download.flight.Flight, of a worker: its slot and its work are known to the run's process."""
 
     __slots__ = ("_worker", "began", "task")

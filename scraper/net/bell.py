@@ -4,6 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Protocol
+
+
+class Waker(Protocol):
+    """What a loop watches.
+
+    Attributes:
+        descriptor: readable when the loop is to wake.
+    """
+
+    descriptor: int
+
+    def hush(self) -> None:
+        """The loop is awake."""
+        ...
 
 
 class Bell:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scraper.net.transport import Source, Transport
+from scraper.net.transport import Transport
 from scraper.run.kit import Kit
 
 if TYPE_CHECKING:
@@ -39,15 +38,9 @@ def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
     if count < 2 or _threads() > 1:
         return None
     from scraper.crew.crew import Crew
-    from scraper.net.curl.loop import Loop
-
-    courier = kit.courier
-
-    def loop_for(source: Source, bell: Any, most: int) -> Callable[[], None]:
-        return Loop(courier.outgoing, source, most, courier.clock, bell=bell).run
 
     try:
-        crew = Crew(courier, kit.engine, engine_for, home.jobs, count, home, loop_for)
+        crew = Crew(kit.courier, kit.engine, engine_for, count, home)
     except OSError as error:
         log.info("one process fetches the files, since the system gives no further one: %s", error.strerror)
         return None

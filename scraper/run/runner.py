@@ -125,8 +125,8 @@ class Runner:
         outgoing = kits.outgoing_for(job, loaded.folder, names, state, known)
         rate = kits.rate_for(job)
         courier = Courier(outgoing, known, connections=job.files.jobs + 16, rate=rate, now=options.now)
-        self._engine = partial(_engine, courier, self._disk, job)
-        engine = self._engine(ledger, self._control.fail, lambda: self._control.stopping)
+        self._engine_for = partial(_engine, courier, self._disk, job)
+        engine = self._engine_for(ledger, self._control.fail, lambda: self._control.stopping)
         scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login", ASKING))
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
@@ -266,7 +266,7 @@ class Runner:
         if self._options.dry:
             return threads
         transport = transports.transport_for(self.kit.job, self.kit.courier)
-        crew = crew_for(self.kit, transport, self._engine)
+        crew = crew_for(self.kit, transport, self._engine_for)
         if crew is None:
             return [*threads, *transport.threads(FileSource(self.kit, self._control))]
         return [*threads, *crew.threads(FileSource(self.kit, self._control, crew.errand))]

@@ -16,7 +16,7 @@ import pycurl
 
 from scraper import errors, secrets
 from scraper.net.answer import DRAIN_TIME
-from scraper.net.bell import Bell
+from scraper.net.bell import Bell, Waker
 from scraper.net.curl.brake import Brake
 from scraper.net.curl.profiles import BUFFER, Profile, profile_of
 from scraper.net.curl.transfer import Transfer, header_lines
@@ -61,7 +61,7 @@ class Loop:
 
     def __init__(
         self, outgoing: Outgoing, source: Source, most: int, clock: Callable[[], float], rate: Rate | None = None,
-        bell: Bell | None = None,
+        bell: Waker | None = None,
     ) -> None:  # fmt: skip
         rate = rate or Rate(None, clock)
         self._brake = Brake(rate) if rate.is_limited else None
@@ -79,7 +79,7 @@ class Loop:
         self._is_over = False
         self._hungry = True
         self._bell = Bell()
-        self._bells = {each.descriptor: each for each in (self._bell, bell) if each is not None}
+        self._bells: dict[int, Waker] = {each.descriptor: each for each in (self._bell, bell) if each is not None}
         for descriptor in self._bells:
             self._epoll.register(descriptor, select.EPOLLIN)
         source.wake_by(self._bell.ring)

@@ -1,4 +1,4 @@
-"""The transport: its threads, and how many transfers each drives."""
+"""The transport: a thread with an event loop, and the same loop for whoever has a thread or process of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from scraper.net.bell import Waker
 from scraper.net.curl.loop import Loop
 from scraper.net.outgoing import Outgoing
 from scraper.net.rate import Rate
@@ -17,8 +18,7 @@ class CurlTransport:
 
     Args:
         outgoing: puts together what is sent.
-        jobs: transfers in flight, of all threads together.
-        loops: threads; one drives as many transfers as one core can serve.
+        jobs: transfers in flight.
         rate: what the bodies of all together are held to.
 
     Attributes:
@@ -28,25 +28,17 @@ class CurlTransport:
     name = "curl"
 
     def __init__(
-        self, outgoing: Outgoing, jobs: int, *, loops: int = 1, rate: Rate | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+        self, outgoing: Outgoing, jobs: int, *, rate: Rate | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.jobs = jobs
         self._outgoing = outgoing
-        self._shares = [share for share in _shares(jobs, loops) if share]
         self._rate = rate
         self._clock = clock
 
+    def loop(self, source: Source, most: int, bell: Waker | None = None) -> Loop:
+        """An event loop of so many transfers; `bell` as Loop has it."""
+        return Loop(self._outgoing, source, most, self._clock, self._rate, bell)
+
     def threads(self, source: Source) -> list[threading.Thread]:
-        """Threads that are not started yet."""
-        return [
-            threading.Thread(
-                target=Loop(self._outgoing, source, share, self._clock, self._rate).run, name=f"curl-{at}", daemon=True
-            )
-            for at, share in enumerate(self._shares)
-        ]
-
-
-def _shares(jobs: int, loops: int) -> list[int]:
-    """How many transfers each thread drives."""
-    return [jobs // loops + (at < jobs % loops) for at in range(loops)]
+        """One thread, not started yet: it drives as many transfers as one core can serve."""
+        return [threading.Thread(target=self.loop(source, self.jobs).run, name="curl-0", daemon=True)]
