@@ -51,7 +51,7 @@ def _rule(where: Where, rule: Rule) -> Iterator[tuple[Where, str]]:
         yield (*where, "next", kind), f"`next` by `{kind}:`"
 
 
-_NEXT = {"NextOffset": "offset", "NextCursor": "cursor", "NextLink": "link", "NextForm": "form"}
+_NEXT = {"NextForm": "form"}
 
 
 def _settings(job: Job) -> Iterator[tuple[Where, str]]:
