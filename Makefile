@@ -5,10 +5,10 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow kill bench clean
+.PHONY: help demo test check slow kill conformance bench clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -30,6 +30,12 @@ slow: $(STAMP)  ## the slow tests: kill -9 at random moments, and the like
 
 kill: $(STAMP)  ## 200 kill -9 over a batch of 2,000 files, by each transport (about four minutes); tells figures
 	@$(BIN)/python -m pytest -m kill
+
+# The cases are data of others, and no part of this: CONFORMANCE=folder names where their JSON files lie.
+conformance: $(STAMP)  ## the published cases of others, in the folder CONFORMANCE=... names; tells figures
+	@test -d "$(CONFORMANCE)" || { echo "make conformance: CONFORMANCE must name the folder of the published cases:" \
+	  "make conformance CONFORMANCE=/path/to/conformance" >&2; exit 2; }
+	@CONFORMANCE="$(CONFORMANCE)" $(BIN)/python -m pytest tests/conformance tests/net/transport/test_published_lengths.py
 
 check: $(STAMP)  ## ruff, mypy, and the test of the floors
 	@$(BIN)/ruff check .

@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import disk, machine, results, table
-from bench.environments import PACKAGES, Environments
+from bench.environments import PACKAGES, ROOT, Environments
 from bench.measure import TIMEOUT
 from bench.methods import Bench, Case
 from bench.peers import PEERS, Tools
 from bench.results import Measured
 from bench.servers import Unavailable
 from bench.workloads import WORKLOADS
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +59,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def peers(case: Case, options: argparse.Namespace) -> list[str]:
     """The programs of a case: those asked for, ours always first."""
     asked = [name for name in options.peers.split(",") if name]
-    chosen = list(dict.fromkeys(["scraper", *asked])) if asked else list(case.peers)
+    chosen = list(dict.fromkeys([*case.ours.values(), *asked])) if asked else list(case.peers)
     return [name for name in chosen if name not in options.without.split(",")]
 
 
@@ -69,7 +67,7 @@ def measure(bench: Bench, case: Case, options: argparse.Namespace) -> Measured:
     """All rounds of a case."""
     right = [want for want in case.wants if want.sha256]
     total, size = case.total or len(right), sum(want.size for want in right)
-    measured = Measured(case.workload, case.title, case.unit, case.about, total, size, case.bound)
+    measured = Measured(case.workload, case.title, case.unit, case.about, total, size, case.bound, ours=dict(case.ours))
     print(f"\n{case.workload}: {case.title}. {case.about}", flush=True)
     chosen = peers(case, options)
     for turn in range(options.runs):

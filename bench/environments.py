@@ -16,6 +16,8 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "scrapy": ("scrapy>=2.13", "uvloop>=0.21"),
     "img2dataset": ("img2dataset>=1.47",),
 }
+ROOT = Path(__file__).resolve().parents[1]
+"""Where the package `bench` lies."""
 LONGEST = 900  # seconds for one installation
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from bench import machine
 from bench.measure import TIMEOUT, Child, Command, Usage, run
 from bench.peers import PEERS, Task, Tools, Want
-from bench.results import Checked, Result, judge
+from bench.results import OURS, Checked, Result, judge
 from bench.servers import Server
 from bench.sites import File, warm
 
@@ -66,6 +66,7 @@ class Case:
         settings: What a Task gets beside the files. total: files that are to be right, if not those of `wants`.
         site: Files and their folder, read before each run, so that the server has them in memory each time.
         before: Called before each run. after: more figures, from the output folder of a run.
+        ours: The headings under which programs of ours are compared with every other, and these programs.
     """
 
     workload: str
@@ -82,6 +83,7 @@ class Case:
     site: tuple[Path, Sequence[File]] | None = None
     before: Callable[[], object] = lambda: None
     after: Extra = lambda dest: {}
+    ours: Mapping[str, str] = field(default_factory=lambda: OURS)
 
     def prepare(self) -> None:
         """Before the clock of a run starts."""

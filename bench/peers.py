@@ -8,11 +8,13 @@ written before the clock starts.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.environments import Environments
 from bench.measure import Command
@@ -187,6 +189,54 @@ def scrapy(task: Task, dest: Path, tools: Tools) -> Command:
     return Command([*argv, str(task.per_host or task.jobs), str(task.attempts), f"{task.stall:g}"])
 
 
+PAGE_JOB = "job.yaml"
+PAGE_RULES: dict[str, dict[str, Any]] = {
+    "html": {
+        "item": {
+            "title": "h1",
+            "price": {"css": "p.price", "match": "[0-9.]+", "type": "float"},
+            "about": "div.about p",
+            "tags": {"css": "ul.tags li", "all": True},
+        },
+        "follow": {"page": "article.card h3 a"},
+    },
+    "json": {
+        "read": "json",
+        "each": "rows",
+        "item": {"title": "title", "price": "price", "about": "about"},
+        "key": "title",
+        "follow": {"page": "links"},
+    },
+}
+"""How a page of W7 is read; clients/scrapy_pages.py does the same."""
+
+
+def scraper_pages(task: Task, dest: Path, tools: Tools, **more: Any) -> Command:
+    """`scraper run` of a job that follows all links; JSON is YAML."""
+    first = task.wants[0]
+    job = {
+        "name": "bench",
+        "polite": {"robots": "ignore", "per_host": task.jobs},
+        "start": [first.url],
+        "rules": {"page": PAGE_RULES[first.name.rpartition(".")[2]] | more},
+    }
+    path = task.folder / PAGE_JOB
+    path.write_text(json.dumps(job), "ascii")
+    return Command([tools.scraper, "run", str(path), "-d", str(dest), "-q", *tools.options])
+
+
+def scraper_lexbor(task: Task, dest: Path, tools: Tools) -> Command:
+    """The same by the other parser."""
+    return scraper_pages(task, dest, tools, parser="lexbor")
+
+
+def scrapy_pages(task: Task, dest: Path, tools: Tools) -> Command:
+    """A Scrapy spider."""
+    first, script = task.wants[0], str(CLIENTS / "scrapy_pages.py")
+    argv = [tools.python("scrapy"), script, first.url, str(dest), str(task.jobs)]
+    return Command([*argv, first.name.rpartition(".")[2]])
+
+
 def parfive(task: Task, dest: Path, tools: Tools) -> Command:
     """parfive's Downloader."""
     script = str(CLIENTS / "parfive_files.py")
@@ -237,6 +287,9 @@ PEERS: dict[str, Peer] = {
     "wget2": Peer("wget2", wget2),
     "aria2": Peer("aria2c", aria2),
     "scrapy": Peer("Scrapy FilesPipeline", scrapy),
+    "scraper-pages": Peer("scraper run", scraper_pages),
+    "scraper-lexbor": Peer("scraper run, parser: lexbor", scraper_lexbor),
+    "scrapy-pages": Peer("Scrapy spider", scrapy_pages, note="its log is off; it keeps no ledger"),
     "parfive": Peer("parfive", parfive),
     "gallery-dl": Peer("gallery-dl", gallery_dl, note="one file at a time"),
     "img2dataset": Peer(

@@ -14,6 +14,9 @@ from typing import Any
 from bench.measure import Usage
 from bench.peers import Want
 
+OURS = {"ours / it": "scraper"}
+"""The heading under which a program of ours is compared with every other, and that program."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -47,7 +50,7 @@ class Result:
     note: str = ""
 
     def rate(self, unit: str) -> float:
-        """Right files, or MB (10^6 bytes) of right files, for each second of the whole process."""
+        """Right files (or pages), or MB (10^6 bytes) of right files, for each second of the whole process."""
         done = self.checked.bytes / 1e6 if unit == "MB/s" else self.checked.right
         return done / self.usage.seconds
 
@@ -62,8 +65,9 @@ class Measured:
     """All runs of one case of a workload.
 
     Attributes:
-        unit: files/s or MB/s. bound: the best that any program could reach, in that unit, or None.
+        unit: files/s, pages/s, URLs/s or MB/s. bound: the best that any program could reach, in that unit, or None.
         total: Files that are to be right. left_out: why a program is not among the results.
+        ours: Headings, and which program of ours is compared under each.
     """
 
     workload: str
@@ -75,6 +79,7 @@ class Measured:
     bound: float | None = None
     results: list[Result] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    ours: dict[str, str] = field(default_factory=lambda: dict(OURS))
 
     def of(self, peer: str) -> list[Result]:
         """The runs of one program, in their order."""

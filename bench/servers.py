@@ -163,7 +163,7 @@ pid {folder}/nginx.pid; error_log {folder}/error.log error;
 events {{ worker_connections {CONNECTIONS}; use epoll; multi_accept on; accept_mutex off; }}
 http {{
     {logs}
-    types {{ image/png png; application/octet-stream bin; }}
+    types {{ image/png png; application/octet-stream bin; text/html html; application/json json; }}
     default_type application/octet-stream;
     sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_timeout 120; keepalive_requests 10000000;
     open_file_cache max={kept_open()} inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;

@@ -33,17 +33,17 @@ class File:
 
 def small(folder: Path, count: int) -> list[File]:
     """The first COUNT small files, made where they are missing."""
-    return _site(folder, (small_name(number) for number in range(count)), _write_small)
+    return made(folder, (small_name(number) for number in range(count)), _write_small)
 
 
 def tiny(folder: Path, count: int) -> list[File]:
     """COUNT pictures of some 200 bytes."""
-    return _site(folder, (small_name(number) for number in range(count)), _write_tiny)
+    return made(folder, (small_name(number) for number in range(count)), _write_tiny)
 
 
 def large(folder: Path, size: int, count: int) -> list[File]:
     """COUNT files of SIZE random bytes each."""
-    return _site(folder, (f"{size}-{number}.bin" for number in range(count)), _write_large)
+    return made(folder, (f"{size}-{number}.bin" for number in range(count)), _write_large)
 
 
 def small_name(number: int) -> str:
@@ -71,8 +71,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _site(folder: Path, names: Iterator[str], write: Callable[[Path], File]) -> list[File]:
-    """The named files; what is made is noted in a manifest beside the folder, a line each, after the file."""
+def made(folder: Path, names: Iterator[str], write: Callable[[Path], File]) -> list[File]:
+    """The named files, made where they are missing and noted in a manifest beside the folder, a line each, after it."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder.parent / f"{folder.name}.manifest"
     known = {file.name: file for file in _noted(manifest)}
@@ -96,14 +96,15 @@ def _noted(manifest: Path) -> Iterator[File]:
 
 def _write_small(path: Path) -> File:
     dice = random.Random(int(path.stem))
-    return _write(path, picture(dice, drawn_size(dice)))
+    return written(path, picture(dice, drawn_size(dice)))
 
 
 def _write_tiny(path: Path) -> File:
-    return _write(path, picture(random.Random(int(path.stem)), 200))
+    return written(path, picture(random.Random(int(path.stem)), 200))
 
 
-def _write(path: Path, content: bytes) -> File:
+def written(path: Path, content: bytes) -> File:
+    """Writes a file."""
     path.write_bytes(content)
     return File(path.name, hashlib.sha256(content).hexdigest(), len(content))
 

@@ -10,7 +10,7 @@ from bench.results import Measured, Result, Spread, ratio, spread
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 FULL = 0.9  # of the server's core
-COSTS = {"MB/s": "CPU s/GB", "files/s": "CPU us/file", "URLs/s": "CPU us/URL"}
+COSTS = {"MB/s": "CPU s/GB", "files/s": "CPU us/file", "URLs/s": "CPU us/URL", "pages/s": "CPU us/page"}
 BUSY = 0.25  # cores that others may have used before the reader is told
 
 
@@ -50,18 +50,17 @@ def columns(case: Measured, best: float | None) -> list[str]:
     extra = dict.fromkeys(name for result in case.results for name in result.extra)
     cost = COSTS[case.unit]
     share = ["of the ideal"] if best else []
-    return ["program", case.unit, *share, "ours / it", cost, "peak MB", "seconds", "right", "wrong", *extra]
+    return ["program", case.unit, *share, *case.ours, cost, "peak MB", "seconds", "right", "wrong", *extra]
 
 
 def row(case: Measured, peer: str, best: float | None) -> list[str]:
     """A program's line."""
     runs = case.of(peer)
     rate = spread(rates(case, peer))
-    ours = ratio(rates(case, "scraper"), rates(case, peer))
     cells = [PEERS[peer].title if peer in PEERS else peer, ranged(rate)]
     if best:
         cells.append(f"{100 * rate.middle / best:.0f} %")
-    cells.append("1" if peer == "scraper" else ranged(ours) if ours else "-")
+    cells += [compared(case, own, peer) for own in case.ours.values()]
     cells.append(number(spread(run.cost(case.unit) for run in runs).middle))
     cells.append(number(max(run.usage.peak for run in runs) / 1e6))
     cells.append(number(spread(run.usage.seconds for run in runs).middle))
@@ -71,6 +70,12 @@ def row(case: Measured, peer: str, best: float | None) -> list[str]:
         known = [run.extra[name] for run in runs if name in run.extra]
         cells.append(ranged(spread(known)) if known else "-")
     return cells
+
+
+def compared(case: Measured, own: str, peer: str) -> str:
+    """A program of ours over another one."""
+    found = ratio(rates(case, own), rates(case, peer))
+    return "1" if peer == own else ranged(found) if found else "-"
 
 
 def table(case: Measured, cases: Sequence[Measured] = ()) -> str:

@@ -166,9 +166,22 @@ class TlsError(RequestError):
 
 
 class ProxyError(RequestError):
-    """The proxy failed or refused."""
+    """The proxy failed or refused.
+
+    Attributes:
+        refused: whether the proxy is there, and did not open the way to this server.
+        others: how many more proxies a list has; ready: whether one is known of that may open the way.
+    """
 
     name = "proxy"
+
+    def __init__(
+        self, url: str, message: str, *, sent: bool = True, final: bool = False, refused: bool = False
+    ) -> None:
+        super().__init__(url, message, sent=sent, final=final)
+        self.refused = refused
+        self.others = 0
+        self.ready = False
 
 
 class StatusError(RequestError):

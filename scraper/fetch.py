@@ -9,6 +9,8 @@ bounded in bytes and in time; a redirect's body is never decoded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scraper import errors, secrets, urls
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 64 * 1024 * 1024
 """Decoded bytes of a page; more is `failed:limit`. A page is held in memory, a file never is."""
+_OF_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+"""What a body of text may say of itself anywhere: without it nobody could read a form."""
 
 
 def first_hop(request: Request) -> Hop:
@@ -32,19 +36,23 @@ def first_hop(request: Request) -> Hop:
 
 
 def exchange(
-    courier: Courier, request: Request, hop: Hop, expected: tuple[int, ...] = (), *, longest: int | None = None
-) -> Page | Hop:
+    courier: Courier, request: Request, hop: Hop, expected: tuple[int, ...] = (), *, longest: int | None = None,
+    earlier: Page | None = None,
+) -> Page | Hop:  # fmt: skip
     """One exchange: the page, or the hop a redirect leads to.
 
     Args:
         expected: statuses that the rule expects beside 2xx.
         longest: decoded bytes after which the rest of the body is left.
+        earlier: the page as it was kept: asked for under a condition, and given again where it is not modified.
 
     Raises:
         RequestError: the class of what went wrong.
     """
+    _check_home(courier, request, hop)
     pace = Pace(courier.http.timeout, secrets.display(hop.url), courier.clock)
-    reply = courier.session.exchange(_wire(request, hop, pace))
+    conditions = {} if earlier is None or earlier.url != hop.url else _conditions(courier, request, earlier)
+    reply = courier.session.exchange(_wire(request, hop, pace, conditions))
     try:
         with reply.drained():
             following = redirected(courier, hop, reply, expected)
@@ -52,11 +60,43 @@ def exchange(
                 _check_body(courier, request, following)
                 reply.drain()
                 return following
+            if reply.status == 304 and conditions and earlier is not None:
+                reply.drain()
+                return _unmodified(request, earlier, reply, is_inside(reply, hop.url))
             check_status(courier, reply, expected)
         body = _body(reply, pace, longest) if reply.status not in redirect.STATUSES else b""
     finally:
         reply.close()
     return Page(request, hop.url, reply.status, reply.headers, body, private=is_inside(reply, hop.url))
+
+
+_CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+
+
+def _conditions(courier: Courier, request: Request, earlier: Page) -> dict[str, str | None]:
+    """What asks for a page only if it is another by now (RFC 9110 section 13.1), unless the job says such itself."""
+    named = {name.lower() for name in (*courier.http.headers, *(request.headers or {}))}
+    if named & {"if-none-match", "if-modified-since", "cache-control", "range"}:
+        return {}
+    return {name: earlier.headers[key] for key, name in _CONDITIONS.items() if earlier.headers.get(key)}
+
+
+def _unmodified(request: Request, earlier: Page, reply: Reply, private: bool) -> Page:
+    """The page as it was kept, with what the answer says anew of it (RFC 9111 section 3.2)."""
+    told = {name: value for name, value in reply.headers.items() if not name.startswith("content-")}
+    headers = {**earlier.headers, **told}
+    return replace(earlier, request=request, headers=headers, private=private, unchanged=True)
+
+
+def _check_home(courier: Courier, request: Request, hop: Hop) -> None:
+    """Where a form leads a page says: what the job fills in of its secrets goes to no origin that it does not name."""
+    sent = [hop.url, request.data] if hop.body else [hop.url]
+    if request.homebound and hop.count == 0 and not courier.outgoing.is_home(hop.url):
+        if secrets.display_all(sent) == sent:
+            return
+        where = secrets.display(urls.origin(hop.url))
+        told = f"its form leads to {where}, which may not see the secret in it; http.origins names who may"
+        raise errors.ProtocolError(secrets.display(request.full_url), told, sent=False, final=True)
 
 
 def _check_body(courier: Courier, request: Request, hop: Hop) -> None:
@@ -69,16 +109,20 @@ def _check_body(courier: Courier, request: Request, hop: Hop) -> None:
         )
 
 
-def _wire(request: Request, hop: Hop, pace: Pace) -> Wire:
+def _wire(request: Request, hop: Hop, pace: Pace, conditions: Mapping[str, str | None]) -> Wire:
     headers = dict(request.headers or {})
     body: dict[str, Any] = {"data": request.data, "json": request.json, "files": request.files}
+    added = dict(conditions)
     if not hop.body:  # a redirect has dropped it, and what describes it goes too (RFC 9110 section 15.4)
         headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
         body = {}
+    elif isinstance(request.data, str) and str(headers.get("Content-Type")).startswith(_OF_FORMS):
+        added["Content-Type"] = headers.pop("Content-Type")
     return Wire(
         hop.method,
         hop.url,
         headers=headers,
+        added=added,
         cookies=request.cookies,
         auth=request.auth,
         deadline=pace.left,

@@ -31,6 +31,10 @@ def rank(place: Place) -> tuple[int, Place]:
     return (len(place), place)
 
 
+_NO_BODY = "[null, null, null]"
+"""As JSON writes what nearly all requests have for a body; ledgers hold digests of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One page to be fetched and the rule that reads it. Texts may hold marks, never templates.
@@ -42,8 +46,11 @@ class Request:
         n: its number in its chain of `next` pages, from 1.
         place: where the chain stands; a page's own place is `place + (n,)`.
         depth: how many links lie between the start and it.
+        priority: of those waiting for a host, the highest goes first.
+        canonical: whether the page is left for another that it names as its canonical URL.
         found: whether it is a link that a page gave, not a request the job named or built.
         via_public: whether the page that gave it came from a public address.
+        homebound: whether secrets in its URL and body go to home origins alone: a form of a page says where it goes.
         first: the request its chain of `next` pages began with; None: itself.
         before: digest of the page before it in that chain; None: there is none.
     """
@@ -64,10 +71,18 @@ class Request:
     n: int = 1
     place: Place = (0,)
     depth: int = 0
+    priority: int = 0
+    canonical: bool = False
     found: bool = False
     via_public: bool = False
+    homebound: bool = False
     first: Request | None = None
     before: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a GET without a body: by its URL alone the page that it asks for."""
+        return self.method == "GET" and self.data is None and self.json is None and self.files is None
 
     @property
     def full_url(self) -> str:
@@ -77,7 +92,8 @@ class Request:
     @property
     def identity(self) -> str:
         """By what two requests are the same page: method, canonical URL and body (JOBS.md, Pages)."""
-        body = json.dumps([self.data, self.json, self.files], sort_keys=True, default=urls.text)
+        parts = (self.data, self.json, self.files)
+        body = _NO_BODY if parts == (None, None, None) else json.dumps(parts, sort_keys=True, default=urls.text)
         text = "\n".join((self.method, urls.canonical(self.full_url), body))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -90,6 +106,7 @@ class Page:
         url: the final URL, after redirects.
         headers: names in lower case; a repeated header is joined with ", ".
         private: whether it came from an address that is not public.
+        unchanged: whether it is as an earlier run kept it, and the server says that it still is so.
     """
 
     request: Request
@@ -98,6 +115,7 @@ class Page:
     headers: Mapping[str, str]
     body: bytes
     private: bool = True
+    unchanged: bool = False
 
     @property
     def content_type(self) -> str | None:
@@ -167,7 +185,9 @@ class Reading:
     downloads: tuple[Download, ...] = ()
     failures: tuple[Failure, ...] = ()
     skipped: tuple[tuple[Request, str], ...] = ()
-    """Links that are not followed, with the why of their ending (`outside`)."""
+    """Links that are not followed, with the why of their ending (`outside`), behind a colon more of it."""
+    duplicate_of: str | None = None
+    """The canonical URL for which the page was left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ _QUOTED_OPEN, _QUOTED_CLOSE = "\ufdd3", "\ufdd4"
 _OURS = "\ufdd0-\ufdef"
 _MARK = re.compile(f"{OPEN}([^{_OURS}]*){CLOSE}|{_QUOTED_OPEN}([^{_OURS}]*){_QUOTED_CLOSE}")
 _STRAY = re.compile(f"[{_OURS}]")
+OUTSIDE = f"(?![^{_OURS}]*[{CLOSE}{_QUOTED_CLOSE}])"
+"""A regex: what it stands behind is no part of a mark."""
 
 Lookup = Callable[[str], str]
 """From a mark's name (`env:API_KEY`) to its value; KeyError where there is none."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:i?[bB])?")
@@ -74,6 +76,18 @@ class Bound:
     relation: str
     number: float
     percent: bool
+
+    def holds(self, count: int, total: int = 0) -> bool:
+        """Whether a count meets it; in percent, its share of `total`, and a share of nothing does."""
+        compare = _RELATIONS[self.relation]
+        if self.percent:
+            return not total or compare(100 * count, self.number * total)
+        return compare(count, self.number)
+
+
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
 
 
 def bound(text: str | int | float) -> Bound:

@@ -35,12 +35,17 @@ FLOORS = {
     "scraper.net.hosts.breaker": 1,
     "scraper.net.hosts.policy": 1,
     "scraper.net.pace": 1,
+    "scraper.net.proxylist": 1,
     "scraper.net.redirect": 1,
     "scraper.net.retry": 1,
+    "scraper.net.robotstxt": 1,
+    "scraper.net.setcookie": 1,
     "scraper.state": 2,
     "scraper.lists": 2,
+    "scraper.lists.axes": 1,
     "scraper.lists.plain": 1,
     "scraper.records": 1,
+    "scraper.records.sqlite": 2,
     "scraper.server": 2,
     "scraper.server.http1": 1,
     "scraper.samples": 2,
@@ -56,8 +61,9 @@ DOORS = {
     "requests": {"scraper.net.session"},
     "sqlite3": {
         "scraper.state.db",
-        "scraper.server.fixture.shop",
-    },  # the fixture shop is a small site of its own
+        "scraper.server.fixture.shop",  # a small site of its own
+        "scraper.records.sqlite",  # records for people; a file that is written once and is no ledger
+    },
     "yaml": {"scraper.job.yaml"},
     "jinja2": {"scraper.job.template"},
     "click": {"scraper.cli"},
@@ -65,9 +71,11 @@ DOORS = {
     "tqdm": {"scraper.cli.show"},
     "tenacity": {"scraper.net.retry"},
     "filelock": {"scraper.state.lock"},
-    "protego": {"scraper.net.robots"},
     "pycurl": {"scraper.net.curl"},
-    "pyarrow": {"scraper.lists.parquet"},
+    "pyarrow": {"scraper.lists.parquet", "scraper.records.parquet"},  # rows in, records out
+    "feedparser": {"scraper.page.feed"},
+    "yt_dlp": {"scraper.net.cookiefile"},
+    "selectolax": {"scraper.page.lexbor"},
 }
 
 

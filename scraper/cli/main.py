@@ -20,6 +20,8 @@ COMMANDS = {
     "validate": ("check job files, tell every mistake", "scraper.cli.files:validate"),
     "init": ("write a commented job file to begin with", "scraper.cli.files:init"),
     "schema": ("print the JSON Schema of job files", "scraper.cli.files:schema"),
+    "plan": ("what a run would do; writes nothing", "scraper.cli.plan:plan"),
+    "export": ("items, files, pages or failures from the ledger", "scraper.cli.export:export"),
     "serve": ("serve a folder, or the fixture site", "scraper.cli.serve:serve"),
     "demo": ("run the sample jobs against the bundled server", "scraper.cli.serve:demo"),
 }

@@ -121,12 +121,16 @@ def execute(loaded: Any, options: dict[str, Any], *, bare: bool = False) -> int:
             return errors.Exit.BUG
         shown.summary(summary)
     if options["as_json"]:
-        click.echo(_UNSEEN.sub(_escaped, json.dumps(summary.as_dict(), ensure_ascii=False)))
+        click.echo(unseen_escaped(json.dumps(summary.as_dict(), ensure_ascii=False)))
     return summary.exit_code
 
 
+def unseen_escaped(text: str) -> str:
+    """JSON with what cannot be seen escaped: nothing that came from outside is one on a terminal (DESIGN 4.10)."""
+    return _UNSEEN.sub(_escaped, text)
+
+
 def _escaped(char: re.Match[str]) -> str:
-    """As JSON escapes it: nothing that came from outside is an escape on a terminal (DESIGN 4.10)."""
     return char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1]
 
 

@@ -81,6 +81,7 @@ class Ground:
         segments: exchanges at once for one file.
         sends_home: whether a file that would be split is left to the process of the run, in which this is not.
         alone: files that are fetched by one exchange, since what several brought was of no use.
+        agent: by what X-Robots-Tag names us; None: it is not asked.
         is_stopping: whether the run ends before its work does: what can be continued is cut off then.
     """
 
@@ -98,6 +99,7 @@ class Ground:
         self.segments = settings.segments
         self.sends_home = False
         self.alone: set[int] = set()
+        self.agent: str | None = None
         self.is_stopping = is_stopping
         self.flying: dict[int, Flying] = {}
         self.follower = Follower(failed)

@@ -48,6 +48,9 @@ FOLLOWED = 4 * 1024 * 1024
 """Bytes beyond which another thread hashes."""
 _SPLICED = (errors.DigestError, errors.LengthError, errors.TypeMismatchError)
 """What a whole file has that was put together from several answers, if one of them was not what it said."""
+HEADER = "x-robots-tag"
+BARRED_FILES = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
+"""What keeps a file from being taken; the same directives as img2dataset heeds by default."""
 _OF_NO_USE = (Outcome, errors.SkippedError, AgainError)
 """How a file ends whose part is not continued, whatever is noted of it."""
 
@@ -178,7 +181,19 @@ class Landing:
             self._judge_range(answer, self._resume)
         else:
             check_status(self._ground.courier, answer)
+        self._ask_robots(answer)
         return self._named(answer)
+
+    def _ask_robots(self, answer: Answer) -> None:
+        """What the answer says to robots, where a page led here and robots are obeyed."""
+        if HEADER not in answer.headers or self._ground.agent is None or not self.task.download.found:
+            return
+        from scraper.page.directives import directives
+
+        barred = BARRED_FILES & directives(self._ground.agent, answer.headers)
+        if barred:
+            told = f"its X-Robots-Tag says {', '.join(sorted(barred))}"
+            raise errors.SkippedError(answer.url, "robots", told)
 
     def _judge_range(self, answer: Answer, asked: resume.Resume) -> None:
         """Whether the part goes on; if not, it goes, and starts again now (200) or at the next attempt."""

@@ -175,7 +175,16 @@ def _is_special(path: str, records_name: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _folded_segments(path: str) -> frozenset[str]:
-    return frozenset(map(fold, path.split("/")))
+    return frozenset(fold(segment) for one in _of_records(path) for segment in one.split("/"))
+
+
+@lru_cache(maxsize=16)
+def _of_records(path: str) -> tuple[str, ...]:
+    """The records file, and what SQLite takes for a part of it when the file is opened (sqlite.org/tempfiles.html):
+    it would play a journal back that a server put there.
+    """
+    beside = ("-journal", "-wal", "-shm") if path.endswith((".sqlite", ".db")) else ()
+    return (path, *(path + ending for ending in beside))
 
 
 def _made_safe(rendered: str, records_name: str) -> str:
@@ -266,7 +275,7 @@ def _shallow(folders: Iterable[str], name: str) -> list[str]:
 
 def _guarded(segments: list[str], records_name: str) -> str:
     """The path, with a `_` where it would be, hold or block the records file or `.scraper`."""
-    for reserved in filter(None, (".scraper", records_name)):
+    for reserved in filter(None, (".scraper", *_of_records(records_name))):
         taken = [segment for segment in reserved.split("/") if segment not in _NOWHERE]
         depth = min(len(taken), len(segments))
         if [fold(s) for s in segments[:depth]] == [fold(t) for t in taken[:depth]]:

@@ -315,7 +315,7 @@ _READABLE: dict[str, dict[str, Callable[[str], bool]]] = {
         "markup": _always,
         "html": _is_xml,
     },
-    "feed": {"feed": _always, "xml": _always, "markup": lambda media: not _is_html(media)},
+    "feed": {"feed": _always, "xml": _always, "json": _always, "markup": lambda media: not _is_html(media)},
     "text": dict.fromkeys(_TEXTS, _always),
 }
 

@@ -12,12 +12,16 @@ from typing import Any
 
 from scraper import secrets, units, urls
 from scraper.files.types import type_for
+from scraper.job import sessions
 from scraper.job.fields import GLOBAL_NAMES, did_you_mean, is_template
+from scraper.job.filters import moment
 from scraper.job.model import Accept, Job
-from scraper.job.parts import LongSelector
+from scraper.job.parts import LongSelector, Range
 from scraper.job.places import Finding, Path
 from scraper.job.template import TemplateError, env_names, render_text, used_names
 from scraper.job.uses import OF_FILE, Scope, Use, uses
+from scraper.lists.axes import AxisError, step_in_time, values
+from scraper.net import proxylist
 from scraper.page.selectors import SelectorError, compile_selector
 
 Names = Mapping[str, Any]
@@ -159,11 +163,29 @@ def _keys(job: Job, names: Names) -> Iterator[Finding]:
             if field not in rule.item:
                 message = f'the item has no field "{field}"{did_you_mean(field, rule.item)}'
                 yield Finding(("rules", name, "key", at), message)
+
+
+def _expect(job: Job, names: Names) -> Iterator[Finding]:
+    entries = map(job.entry, range(len(job.start)))
+    of_rows = any(
+        entry.as_ == "files" and not (entry.rule in job.rules and job.rules[entry.rule].item) for entry in entries
+    )
     known = {field for rule in job.rules.values() for field in rule.item}
     for field in job.expect.filled:
-        if field not in known:
+        if field not in known and not of_rows:  # a row has whatever fields it came with
             message = f'no rule gives a field "{field}"{did_you_mean(field, known)}'
             yield Finding(("expect", "filled", field), message, True)
+    for name in ("items", "files"):
+        asked = getattr(job.expect, name)
+        if asked is not None and units.bound(asked).percent:
+            yield Finding(("expect", name), f"{asked}: of what? write a number; `drop` compares with the last run")
+
+
+def _commands(job: Job, names: Names) -> Iterator[Finding]:
+    for at, command in enumerate(job.on_finish):
+        if command.when is not None and not is_template(command.when):
+            message = 'a selector has no page here; write a template such as "{{ summary.exit_code != 0 }}"'
+            yield Finding(("on_finish", at, "when"), message)
 
 
 # -- numbers and URLs --------------------------------------------------------------------------------------
@@ -221,6 +243,30 @@ def _known_text(text: str, names: Names) -> str | None:
     return None if secrets.names(rendered) else rendered
 
 
+def _axes(job: Job, names: Names) -> Iterator[Finding]:
+    """Axes of `for` whose values hang on nothing that only the run knows."""
+    for at in range(len(job.start)):
+        for name, axis in (job.entry(at).for_ or {}).items():
+            try:
+                if isinstance(axis, Range) and isinstance(axis.step, str) and not is_template(axis.step):
+                    step_in_time(axis.step)
+                next(values(axis, names), None)
+            except AxisError as error:
+                yield Finding(("start", at, "for", name), str(error))
+            except TemplateError:  # a name that the run knows, or one that is told where templates are checked
+                continue
+
+
+def _since(job: Job, names: Names) -> Iterator[Finding]:
+    for at in range(len(job.start)):
+        since = job.entry(at).since
+        if since is not None and not is_template(since):
+            try:
+                moment(since)
+            except ValueError as error:
+                yield Finding(("start", at, "since"), str(error))
+
+
 def _origins(job: Job, names: Names) -> Iterator[Finding]:
     for at, text in enumerate(job.http.origins):
         if secrets.names(text):
@@ -229,17 +275,15 @@ def _origins(job: Job, names: Names) -> Iterator[Finding]:
             yield Finding(("http", "origins", at), f'"{text}" is not an origin as in https://cdn.example.org')
 
 
-_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-
-
 def _proxies(job: Job, names: Names) -> Iterator[Finding]:
-    proxies = job.http.proxies or {}
-    pairs = proxies.items() if isinstance(proxies, Mapping) else enumerate(proxies)
-    for key, proxy in pairs:
-        scheme, mark, _ = proxy.partition("://")
-        if mark and not secrets.names(scheme) and scheme.lower() not in _PROXY_SCHEMES:
-            message = f'no proxy of kind "{scheme}"; there are {", ".join(_PROXY_SCHEMES)}'
-            yield Finding(("http", "proxies", key), message)
+    if job.http.proxies == ():
+        yield Finding(("http", "proxies"), "a list without proxies; name one, or leave `proxies` out")
+    for key, url in proxylist.urls_of(job.http.proxies).items():
+        scheme, mark, _ = url.partition("://")
+        if mark and secrets.names(scheme):
+            continue  # judged when its secrets are known (run/kit.py)
+        if (told := proxylist.mistake(secrets.reveal(url, lambda name: "0"))) is not None:
+            yield Finding(("http", "proxies", key), told)
 
 
 def _version(job: Job, names: Names) -> Iterator[Finding]:
@@ -254,4 +298,19 @@ def _shadows(job: Job, names: Names) -> Iterator[Finding]:
             yield Finding(("vars", name), message, True, warning=True)
 
 
-_JUDGES = (_shadows, _rules_exist, _rules_reached, _keys, _bounds, _urls, _origins, _proxies, _version)
+_JUDGES = (
+    _shadows,
+    _rules_exist,
+    _rules_reached,
+    _keys,
+    _expect,
+    _commands,
+    _bounds,
+    _urls,
+    _axes,
+    _since,
+    _origins,
+    _proxies,
+    _version,
+    *sessions.JUDGES,
+)

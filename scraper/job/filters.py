@@ -59,15 +59,33 @@ def shift(value: Any, steps: str) -> datetime:
     Raises:
         ValueError: not a date, no such step, or beyond the years 1 to 9999.
     """
-    if not _STEPS.fullmatch(steps):
-        raise ValueError(f"{steps!r} is not a step in time; write for example '-7 days', '1 month', '2 hours'")
-    found = moment(value)
+    return moved(moment(value), steps_of(steps))
+
+
+def steps_of(text: str) -> list[tuple[int, str]]:
+    """The parts of a step in time: how many of which unit.
+
+    Raises:
+        ValueError: no such step.
+    """
+    if not _STEPS.fullmatch(text):
+        raise ValueError(f"{text!r} is not a step in time; write for example '-7 days', '1 month', '2 hours'")
+    return [(int(count), unit) for count, unit in _STEP.findall(text.lower())]
+
+
+def moved(value: datetime, parts: list[tuple[int, str]], times: int = 1) -> datetime:
+    """A moment moved by so many times the parts of a step.
+
+    Raises:
+        ValueError: beyond the years 1 to 9999.
+    """
     try:
-        for count, unit in _STEP.findall(steps.lower()):
-            found = _moved(found, int(count), unit)
+        for count, unit in parts:
+            value = _moved(value, count * times, unit)
     except OverflowError as error:
-        raise ValueError(f"{steps!r} leads beyond the calendar") from error
-    return found
+        words = " ".join(f"{count * times} {unit}" for count, unit in parts)
+        raise ValueError(f"'{words}' leads beyond the calendar") from error
+    return value
 
 
 def _moved(value: datetime, count: int, unit: str) -> datetime:

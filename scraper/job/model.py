@@ -57,6 +57,10 @@ class FollowLinks(Model):
     deny: str | None = None
     depth: Count | None = None
     when: Selector | None = None
+    max_pages: Count | None = None
+    priority: Int = 0
+    nofollow: Literal["obey", "ignore"] = "ignore"
+    canonical: Literal["obey", "ignore"] = "ignore"
 
 
 class FollowRequest(RequestParts):
@@ -67,6 +71,8 @@ class FollowRequest(RequestParts):
     files: dict[str, Upload] | None = None
     depth: Count | None = None
     when: Selector | None = None
+    max_pages: Count | None = None
+    priority: Int = 0
 
 
 class FollowForm(Model):
@@ -112,6 +118,7 @@ class NextModel(Model):
 
     when: Selector | None = None
     max_pages: Count | None = None
+    until: Literal["seen"] | None = None
 
 
 class NextSelect(NextModel):
@@ -303,6 +310,26 @@ OWN_LANGUAGE: dict[str, str] = {
 }
 
 
+def _field_kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    is_nested = isinstance(value, Nested) or (isinstance(value, dict) and "item" in value)
+    return "fields" if is_nested else "selector"
+
+
+class Nested(Model):
+    """A field that has fields of its own: one object, or with `each` a list of one for each match."""
+
+    each: Selector | None = None
+    item: Annotated[dict[str, ItemField], Field(min_length=1)]
+
+
+ItemField = Annotated[
+    Annotated[str, tag("text")] | Annotated[LongSelector, tag("selector")] | Annotated[Nested, tag("fields")],
+    chosen_by(_field_kind),
+]
+
+
 class Rule(Model):
     """How a kind of page is read."""
 
@@ -311,7 +338,7 @@ class Rule(Model):
     expect: Expect | None = None
     each: Selector | None = None
     when: Selector | None = None
-    item: dict[str, Selector] = {}
+    item: dict[str, ItemField] = {}
     key: Texts = ()
     files: Files | None = None
     follow: dict[str, Follow] = {}
@@ -341,8 +368,8 @@ class Records(Model):
 
     @model_validator(mode="after")
     def _suffix(self) -> Records:
-        if not self.path.endswith((".jsonl", ".csv")):
-            raise ValueError("records are written as .jsonl or .csv")
+        if not self.path.endswith((".jsonl", ".csv", ".sqlite", ".db", ".parquet")):
+            raise ValueError("records are written as .jsonl, .csv, .sqlite, .db or .parquet")
         *folders, name = self.path.split("/")
         if not all(folders) or {".", ".."} & {*folders, name} or ".scraper" in folders[:1] or "\\" in self.path:
             raise ValueError("records stand below dest: no leading /, no .., not in .scraper")
@@ -356,6 +383,7 @@ class RunExpect(Model):
     files: Bound | None = None
     failed: Bound | None = None
     filled: dict[str, Bound] = {}
+    drop: Bound | None = None
 
 
 class Command(Model):

@@ -154,6 +154,16 @@ def by_kind(*kinds: tuple[type | tuple[type, ...], str]) -> Discriminator:
     return chosen_by(choose)
 
 
+BROWSERS = ("brave", "chrome", "chromium", "edge", "firefox", "opera", "safari", "vivaldi", "whale")
+
+
+def _browser(value: Any) -> Any:
+    """`firefox`, or `chrome:Profile`."""
+    if isinstance(value, str) and value.partition(":")[0].lower() not in BROWSERS:
+        raise ValueError(f'"{value}" is no browser that is known; there are {", ".join(BROWSERS)}')
+    return value
+
+
 Version = Literal["1.1", "2", "3"]
 """The highest version of HTTP that is spoken; the number that YAML makes of one without quotes says the same."""
 
@@ -166,6 +176,8 @@ class Http(Model):
         Annotated[dict[str, Scalar], tag("mapping")] | Annotated[str, tag("text")],
         by_kind((dict, "mapping"), (str, "text")),
     ] = {}
+    save_cookies: str | None = None
+    cookies_from_browser: Annotated[str, BeforeValidator(_browser, json_schema_input_type=str)] | None = None
     auth: Auth | None = None
     proxies: (
         Annotated[
@@ -293,8 +305,11 @@ class RequestParts(Model):
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
+_STEPS = (*VERBS, "token", "form")
+
+
 class LoginStep(RequestParts):
-    """One request of the login: a verb with its URL, or the page's own form."""
+    """One request of the login: a verb with its URL, the URL of an OAuth token, or the page's own form."""
 
     get: str | None = None
     post: str | None = None
@@ -303,6 +318,7 @@ class LoginStep(RequestParts):
     delete: str | None = None
     head: str | None = None
     options: str | None = None
+    token: str | None = None
     form: str | None = None
     files: dict[str, Upload] | None = None
     save: dict[str, Selector] = {}
@@ -310,15 +326,14 @@ class LoginStep(RequestParts):
 
     @model_validator(mode="after")
     def _one(self) -> LoginStep:
-        given = [verb for verb in (*VERBS, "form") if getattr(self, verb) is not None]
-        if len(given) != 1:
-            raise ValueError("a login step is one of get, post, put, patch, delete, head, options (with a URL) or form")
+        if sum(getattr(self, verb) is not None for verb in _STEPS) != 1:
+            raise ValueError(f"a login step is one of {', '.join(_STEPS[:-1])} (with a URL) or form")
         return self
 
     @property
     def verb(self) -> str:
-        """The one of `VERBS` or `form` that this step is."""
-        return next(verb for verb in (*VERBS, "form") if getattr(self, verb) is not None)
+        """The one of `VERBS`, `token` or `form` that this step is."""
+        return next(verb for verb in _STEPS if getattr(self, verb) is not None)
 
 
 class Range(Model):
@@ -333,7 +348,7 @@ Axis = Annotated[
     Annotated[tuple[Scalar, ...], tag("list")] | Annotated[Range, tag("range")] | Annotated[str, tag("template")],
     by_kind(((list, tuple), "list"), (dict, "range"), (Range, "range"), (str, "template")),
 ]
-SOURCES = ("list", "for", "sitemap", "feed")
+SOURCES = ("list", "for", "sitemap", "feed", "records")
 
 
 class StartEntry(RequestParts):
@@ -350,26 +365,32 @@ class StartEntry(RequestParts):
     for_: dict[str, Axis] | None = Field(default=None, alias="for")
     sitemap: str | None = None
     match: str | None = None
+    since: Scalar = None
     feed: str | None = None
+    records: str | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> StartEntry:
         given = [name for name in SOURCES if self.source(name) is not None]
+        rows = self.source("list", "records")
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} cannot stand together: one source an entry")
-        if self.column is not None and self.list_ is None:
-            raise ValueError("column goes with list")
+        if self.column is not None and rows is None:
+            raise ValueError("column goes with list and records")
         if self.match is not None and self.sitemap is None:
             raise ValueError("match goes with sitemap")
+        if self.since is not None and self.sitemap is None:
+            raise ValueError("since goes with sitemap")
         if self.url is None and self.column is None and not (self.sitemap or self.feed):
-            raise ValueError("url is missing" + (" (or column)" if self.list_ else ""))
+            raise ValueError("url is missing" + (" (or column)" if rows else ""))
         if self.url is not None and self.column is not None:
             raise ValueError("column is short for a url of that column; give one of them")
         return self
 
-    def source(self, name: str) -> Any:
-        """The value of one of `SOURCES`, or None."""
-        return getattr(self, {"list": "list_", "for": "for_"}.get(name, name))
+    def source(self, *names: str) -> Any:
+        """The value of the first of these `SOURCES` that is given, or None."""
+        given = (getattr(self, {"list": "list_", "for": "for_"}.get(name, name)) for name in names)
+        return next((value for value in given if value is not None), None)
 
 
 Start = Annotated[

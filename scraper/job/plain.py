@@ -18,9 +18,9 @@ class _Accept(SimpleNamespace):
 
 
 class _Entry(SimpleNamespace):
-    def source(self, name: str) -> Any:
-        """The value of one of parts.SOURCES, or None."""
-        return self.list_ if name == "list" else None
+    def source(self, *names: str) -> Any:
+        """The value of the first of these parts.SOURCES that is given, or None."""
+        return self.list_ if "list" in names else None
 
 
 class _Job(SimpleNamespace):
@@ -44,13 +44,14 @@ def plain_job(lists: Iterable[tuple[str, str]], jobs: int) -> Any:
         timezone=None, start=tuple(_entry(path, column) for path, column in lists),
         polite=SimpleNamespace(robots="obey", per_host=jobs, delay=0, rate=None, hosts={}),
         files=_files(jobs), records=SimpleNamespace(path="records.jsonl", gone="drop"),
-        expect=SimpleNamespace(items=None, files=None, failed=None, filled={}, model_fields_set=frozenset()),
+        expect=SimpleNamespace(items=None, files=None, failed=None, filled={}, drop=None, model_fields_set=frozenset()),
     )  # fmt: skip
 
 
 def _http() -> SimpleNamespace:
     return SimpleNamespace(
-        headers={}, cookies={}, auth=None, proxies=None, verify=True, cert=None, allow_redirects=True, version="1.1",
+        headers={}, cookies={}, save_cookies=None, cookies_from_browser=None,
+        auth=None, proxies=None, verify=True, cert=None, allow_redirects=True, version="1.1",
         origins=(),
         timeout=SimpleNamespace(connect=10, read=30, total=None, slowest=1),
         retry=SimpleNamespace(
@@ -72,5 +73,6 @@ def _files(jobs: int) -> SimpleNamespace:
 def _entry(path: str, column: str) -> _Entry:
     return _Entry(
         list_=path, column=column, as_="files", url=None, method="GET", files=None, rule=None, when=None, for_=None,
-        sitemap=None, match=None, feed=None, params=None, data=None, json_=None, headers=None, cookies=None, auth=None,
+        sitemap=None, match=None, since=None, feed=None, records=None, params=None, data=None, json_=None, headers=None,
+        cookies=None, auth=None,
     )  # fmt: skip

@@ -24,7 +24,7 @@ _ABOUT = {
     "start": "What is read first: URLs, requests, lists, ranges, sitemaps, feeds.",
     "rules": "How each kind of page is read; the first rule reads what `start` does not give to another.",
     "files": "How files are named, checked and fetched.",
-    "records": "The records file, .jsonl or .csv; what becomes of items that are gone.",
+    "records": "The records file, .jsonl, .csv, .sqlite, .db or .parquet; what becomes of items that are gone.",
     "expect": 'What a run must bring, as in items: ">= 20"; else exit code 7.',
     "schedule": 'When to run: a cron line such as "0 3 * * *".',
     "timezone": "The time zone of the schedule, such as Europe/Berlin.",

@@ -17,7 +17,9 @@ from scraper.job.model import (
     FollowForm,
     FollowLinks,
     FollowRequest,
+    ItemField,
     Job,
+    Nested,
     NextForm,
     NextModel,
     Rule,
@@ -87,7 +89,7 @@ def uses(job: Job) -> Iterator[Use]:
     saved: set[str] = set()
     for at, step in enumerate(job.login):
         yield from _login(("login", at), step, scope.plus("page", saved=saved))
-        saved |= set(step.save)
+        saved |= set(step.save) | ({"token"} if step.token is not None else set())
     scope = scope.plus(saved=saved)
     for at in range(len(job.start)):
         yield from _start(("start", at), job.start[at], scope.plus("rule"))
@@ -136,7 +138,12 @@ def _start(path: Path, entry: Any, scope: Scope) -> Iterator[Use]:
     if isinstance(entry, str):
         yield Use(path, "text", entry, scope)
         return
-    yield from texts(path, _given(entry, "when", "match", "rule", "method", "as"), scope)
+    axes = entry.for_ or {}
+    for at, (name, axis) in enumerate(axes.items()):
+        given = axis.model_dump(by_alias=True) if isinstance(axis, Model) else axis
+        yield from texts((*path, "for", name), given, scope.plus(row=list(axes)[:at]))
+    scope = scope.plus(row=axes) if axes else scope
+    yield from texts(path, _given(entry, "when", "match", "rule", "method", "as", "for", "records"), scope)
     if entry.when is not None:  # over the row, which is data
         yield Use((*path, "when"), "select", entry.when, scope, "jmespath", "jmespath")
     if entry.match is not None:
@@ -189,14 +196,22 @@ class _Rule:
             use = Use((*self.path, *path), "select", selector, scope or self.scope, **self.of_page())
             yield use if on_page else replace(use, language=self.inner)
 
-    def texts(self, path: Path, value: Any) -> Iterator[Use]:
-        return texts((*self.path, *path), value, self.scope)
+    def texts(self, path: Path, value: Any, scope: Scope | None = None) -> Iterator[Use]:
+        return texts((*self.path, *path), value, scope or self.scope)
 
     def items(self) -> Iterator[Use]:
         before: list[str] = []
-        for name, selector in self.rule.item.items():
-            yield from self.selects(("item", name), selector, self.base.plus(item=before))
+        for name, given in self.rule.item.items():
+            yield from self.field(("item", name), given, self.base.plus(item=before))
             before.append(name)
+
+    def field(self, path: Path, given: ItemField, scope: Scope) -> Iterator[Use]:
+        if not isinstance(given, Nested):
+            yield from self.selects(path, given, scope)
+            return
+        yield from self.selects((*path, "each"), given.each, scope)
+        for name, inner in given.item.items():
+            yield from self.field((*path, "item", name), inner, scope)
 
     def files(self) -> Iterator[Use]:
         listed = isinstance(self.rule.files, tuple)
@@ -228,12 +243,12 @@ class _Rule:
                 if (pattern := getattr(follow, name)) is not None:
                     yield Use((*self.path, *path, name), "pattern", pattern)
         else:
-            yield from self.request(path, follow)
+            yield from self.request(path, follow, self.scope)
 
-    def request(self, path: Path, given: FollowRequest | FollowForm | NextForm) -> Iterator[Use]:
-        yield from self.texts(path, _given(given, "when", "form", "cursor", "method"))
+    def request(self, path: Path, given: FollowRequest | FollowForm | NextForm, scope: Scope) -> Iterator[Use]:
+        yield from self.texts(path, _given(given, "when", "form", "cursor", "method", "max_pages", "until"), scope)
         if not isinstance(given, RequestParts):
-            yield Use((*self.path, *path, "form"), "select", given.form, self.scope)
+            yield Use((*self.path, *path, "form"), "select", given.form, scope)
 
     def nexts(self, given: Any) -> Iterator[Use]:
         if not isinstance(given, NextModel):
@@ -242,7 +257,7 @@ class _Rule:
         for name in ("when", "select", "url", "cursor", "last", "total"):
             yield from self.counted(("next", name), getattr(given, name, None))
         if isinstance(given, NextForm):
-            yield from self.request(("next",), given)
+            yield from self.request(("next",), given, self.base)
 
     def counted(self, path: Path, value: Any) -> Iterator[Use]:
         """A selector, a mapping of them, or a number."""

@@ -140,6 +140,10 @@ def _cure(one: Mapping[str, Any]) -> str:
     return ""
 
 
+def _holder(given: Any) -> str:
+    return "the mapping" if isinstance(given, dict) else "the list"
+
+
 def _own_words(one: Mapping[str, Any]) -> str:
     message = str(one["msg"])
     return message[0].lower() + message[1:]
@@ -148,7 +152,7 @@ def _own_words(one: Mapping[str, Any]) -> str:
 _MESSAGES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda one: "too few in the list" if isinstance(one["loc"][-1], int) else "missing",
     "value_error": lambda one: str(one["ctx"]["error"]),
-    "too_short": lambda one: f"expected at least {one['ctx']['min_length']} in the list",
+    "too_short": lambda one: f"expected at least {one['ctx']['min_length']} in {_holder(one['input'])}",
     "too_long": lambda one: f"expected at most {one['ctx']['max_length']} in the list",
 }
 

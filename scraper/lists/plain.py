@@ -11,8 +11,8 @@ ledger. One regex proves for most of those that all four change nothing:
               most 200 characters; its ending known, or none at all (then the response tells it)
     query     not empty; characters and escapes that stay as they are
 
-Another proves it of a URL whatever its name. What they do not prove takes the long way;
-tests compare the two.
+`urls.is_canonical` proves it of a URL whatever its name. What they do not prove takes the long
+way; tests compare the two.
 """
 
 from __future__ import annotations
@@ -20,22 +20,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from scraper import urls
 from scraper.files.naming import KNOWN_EXTENSIONS, UNKNOWN_EXT, fold
+from scraper.urls import is_canonical
 
-_HOST = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
-_PORT = r"(?!:(?:80|443)[/?]):(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_ESCAPE = "%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"  # of no unreserved character
-_CHARS = rf"(?:[A-Za-z0-9!$&'()*+,;:=@~_.-]++|{_ESCAPE})"
-_QUERY = rf"\?(?:[A-Za-z0-9!$&'()*+,;:=@~_./?-]++|{_ESCAPE})++"
+__all__ = ["is_canonical", "namer"]
+
 _DEVICE = r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9])"
 _NAME = rf"(?!(?i:{_DEVICE})(?![A-Za-z0-9_~-]))([A-Za-z0-9!$&'()+,;=@~_][A-Za-z0-9!$&'()+,;=@~_.-]{{0,199}}+)(?<!\.)"
-_CANONICAL = re.compile(rf"https?://{_HOST}(?:{_PORT})?(?:/(?!\.){_CHARS}*+)+(?:{_QUERY})?")
-_PLAIN = re.compile(rf"https?://{_HOST}(?:{_PORT})?(?:/(?!\.){_CHARS}++)*/{_NAME}(?:{_QUERY})?")
-
-
-def is_canonical(url: str) -> bool:
-    """Whether it is certain that a text is an http or https URL that is fixed and canonical already."""
-    return _CANONICAL.fullmatch(url) is not None
+_PLAIN = re.compile(rf"{urls.CANONICAL_HEAD}(?:/(?!\.){urls.CANONICAL_CHARS}++)*/{_NAME}(?:{urls.CANONICAL_QUERY})?")
 
 
 def namer(records_name: str) -> Callable[[str], str | None]:

@@ -200,6 +200,13 @@ def _framing_fault(headers: Mapping[str, str]) -> str | None:
     length = headers.get("content-length")
     if length is None or (length.isdecimal() and length.isascii() and len(length) <= 18):
         return None
-    if _LENGTH.fullmatch(length) and len({int(one) for one in length.split(",")}) == 1:
-        return None
-    return "a Content-Length that is no length"
+    return "a Content-Length that is no length" if length_of(length) is None else None
+
+
+def length_of(text: str) -> int | None:
+    """The bytes of a Content-Length; None where it is none.
+
+    One that is said several times must be the same each time, to the letter as browsers have it: 030 is not 30.
+    """
+    said = {one.strip(" \t") for one in text.split(",")} if _LENGTH.fullmatch(text) else ()
+    return int(next(iter(said))) if len(said) == 1 else None

@@ -128,12 +128,27 @@ class _Head(http.client.HTTPResponse):
         if self._lines.last not in (b"\r\n", b"\n"):  # http.client takes the end of the connection for one
             raise BadHeadError("it is cut in its head")
         self._watch.head_came()
+        self._see_length()
         self._declared = None if self.status in head.BODILESS else self.length
         self._see_chunks()
 
     def hurry(self, seconds: float) -> None:
         """From now on all that still comes may take so long together."""
         self._watch.hurry(seconds)
+
+    def _see_length(self) -> None:
+        """http.client takes a length that is said as a list for none, and reads to the end of the connection.
+
+        One that is none ends the exchange here: urllib3 would stumble over some, and leave their sockets open.
+        """
+        said = self.headers.get_all("content-length")
+        if said is None or "transfer-encoding" in self.headers:
+            return
+        length = head.length_of(", ".join(one.strip(" \t") for one in said))
+        if length is None:
+            raise BadHeadError("a Content-Length that is no length")
+        if self.length is None and not self.chunked:
+            self.length = length
 
     def _see_chunks(self) -> None:
         """http.client takes `chunked` with a blank behind it for no coding, and reads to the end of the connection."""

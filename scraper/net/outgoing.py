@@ -16,7 +16,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +30,8 @@ from scraper.net.proxies import Proxies
 from scraper.values import dataclass
 
 if TYPE_CHECKING:
-    from http.cookiejar import CookieJar
-
     from scraper.job.parts import Auth, Http
+    from scraper.net.cookies import Jar
 
 USER_AGENT = f"scraper-jobs/{__version__}"
 OPEN_HEADERS = frozenset({"user-agent", "accept", "accept-language"})
@@ -92,6 +92,7 @@ class Outgoing:
 
     Attributes:
         cookies: the jar of the run: both transports read it and put into it.
+        bearer: the token of the login, in the place of `http.auth`; not for token_endpoint, which gives it.
         on_cookies: is told what came for the jar, and from which URL, after it was put there.
         verify: False, a path, or True for the bundle that is shipped; cert: one path, or that of certificate and key.
     """
@@ -102,8 +103,12 @@ class Outgoing:
         self._lookup = lookup
         self._sent: dict[str, str] = {}
         self._home = set(home)
-        self._jar: CookieJar | None = None
+        self._jar: Jar | None = None
         self._making = threading.Lock()
+        self._era = 0
+        self._login_by: int | None = None
+        self.bearer: Auth | None = None
+        self.token_endpoint = ""
         self.on_cookies: Callable[[str, Sequence[str]], None] | None = None
         self._named = self._settle_cookies()
         self.verify = self._settle_verify()
@@ -115,26 +120,52 @@ class Outgoing:
         return urls.origin(url) in self._home
 
     @property
-    def cookies(self) -> CookieJar:
+    def home_hosts(self) -> frozenset[str]:
+        """The hosts of the origins that may see secrets."""
+        return frozenset(map(urls.host_of, self._home))
+
+    @property
+    def cookies(self) -> Jar:
         """The jar, made when there is something to put into it: what it needs takes a while to load."""
         with self._making:
             if self._jar is None:
                 from scraper.net import cookies
 
-                self._jar = cookies.new_jar(self.is_home)
+                self._jar = cookies.Jar(self.is_home)
             return self._jar
 
-    def take_cookies(self, url: str, given: Sequence[str]) -> None:
-        """What the Set-Cookie headers of an answer say goes into the jar, as far as its policy allows."""
+    @contextmanager
+    def logging_in(self) -> Iterator[None]:
+        """This thread logs in: only what it is answered counts, and from then on what is asked afterwards.
+
+        A page that was asked before comes back with the cookie of a stranger, which would undo the login.
+        """
+        self._era, self._login_by = self._era + 1, threading.get_ident()
+        try:
+            yield
+        finally:
+            self._era, self._login_by = self._era + 1, None
+
+    @property
+    def era(self) -> int:
+        """By what the cookies of an exchange are judged that begins now, in this thread."""
+        return self._era if self._login_by in (None, threading.get_ident()) else -1
+
+    def take_cookies(self, url: str, given: Sequence[str], era: int) -> None:
+        """What the Set-Cookie headers of an answer say goes into the jar, as far as its policy allows.
+
+        Args:
+            era: when the exchange began; where there was a login since, its cookies are those of a stranger.
+        """
+        if era != self._era:
+            return
         self.put_cookies(url, given)
         if self.on_cookies is not None:
             self.on_cookies(url, given)
 
     def put_cookies(self, url: str, given: Sequence[str]) -> None:
         """As `take_cookies`, but nobody is told: they came by another process."""
-        from scraper.net import cookies
-
-        cookies.take(self.cookies, url, given)
+        self.cookies.take(url, given)
 
     @property
     def _has_jar(self) -> bool:
@@ -148,7 +179,7 @@ class Outgoing:
 
     def is_proxied(self, url: str) -> bool:
         """Whether a proxy stands between us and this URL."""
-        return self.proxies.for_url(url) is not None
+        return self.proxies.is_for(url)
 
     @property
     def has_sent_secrets(self) -> bool:
@@ -186,7 +217,7 @@ class Outgoing:
     def is_common(self, wire_: Wire) -> bool:
         """Whether an exchange carries what all others carry too, so that it need be put together only once."""
         is_own = wire_.headers or wire_.given or wire_.added or wire_.cookies or wire_.auth
-        return self._is_plain and not is_own and "@" not in wire_.url and not self._has_jar
+        return self._is_plain and self.bearer is None and not is_own and "@" not in wire_.url and not self._has_jar
 
     def url(self, wire_: Wire) -> str:
         """The URL as it goes out: both transports send these bytes (urls.sendable).
@@ -198,7 +229,7 @@ class Outgoing:
             url = urls.sendable(self.reveal(urls.without_userinfo(wire_.url) if "@" in wire_.url else wire_.url))
         except ValueError as error:
             raise UnsendableError(str(error)) from error
-        auth = wire_.auth or self.http.auth
+        auth = self._auth_for(wire_)
         if auth is None or auth.digest is None or "%" not in url:
             return url
         return _ESCAPE.sub(lambda found: found[0].upper(), url)  # as libcurl hashes it, so that is what must be sent
@@ -258,9 +289,7 @@ class Outgoing:
         named = {**self._named, **(wire_.cookies or {})} if self.is_home(wire_.url) else {}
         own = [f"{name}={self.reveal(urls.text(value))}" for name, value in named.items() if value is not None]
         if self._has_jar:
-            from scraper.net import cookies
-
-            own += filter(None, [cookies.header_for(self.cookies, url)])
+            own += filter(None, [self.cookies.header_for(url)])
         return wire_text("Cookie", "; ".join(own))
 
     @cached_property
@@ -270,7 +299,7 @@ class Outgoing:
 
     def auth(self, wire_: Wire, url: str) -> Credentials | None:
         """At home the request's own, the job's, else the user and password of the URL; `url` is as it goes out."""
-        auth = wire_.auth or self.http.auth
+        auth = self._auth_for(wire_)
         if auth is None and "@" not in wire_.url:
             return None
         if not self.is_home(wire_.url):
@@ -279,6 +308,11 @@ class Outgoing:
             pair = urls.userinfo(wire_.url)
             return Credentials("basic", *map(self.reveal, pair)) if pair else None
         return _from_netrc(url) if auth.netrc else self._credentials(auth)
+
+    def _auth_for(self, wire_: Wire) -> Auth | None:
+        """The request's own, else the token of the login, else the job's."""
+        usual = self.http.auth if self.bearer is None or wire_.url == self.token_endpoint else self.bearer
+        return wire_.auth or usual
 
     def _credentials(self, auth: Auth) -> Credentials:
         kind = "basic" if auth.basic else "digest" if auth.digest else "bearer"
@@ -323,11 +357,18 @@ class Outgoing:
     def _settle_cookies(self) -> dict[str, Any]:
         given = self.http.cookies
         if isinstance(given, str):
+            if self._is_unmade(given):
+                return {}
             from scraper.net import cookies
 
-            cookies.fill(self.cookies, cookies.read_cookies_txt(self.folder / given))
+            self.cookies.fill(cookies.read_cookies_txt(self.folder / given))
             return {}
         return dict(given)
+
+    def _is_unmade(self, path: str) -> bool:
+        """Whether this very run is to make a file of cookies: the first one begins without."""
+        saved = self.http.save_cookies
+        return saved is not None and Path(saved) == Path(path) and not (self.folder / path).exists()
 
     def _settle_verify(self) -> bool | str:
         verify = self.http.verify

@@ -6,6 +6,10 @@ The caller puts a waiting request back to its host; nobody sleeps here. What is
 retried is the table of DESIGN section 3. `Retry-After` (RFC 9110 section 10.2.3)
 counts more than our own backoff, also beyond `max_wait`; a host that asks for more
 than six hours (urllib3's bound too) is `failed:busy`.
+
+What a proxy of a list failed to do is tried at once through the next one: each may have
+one attempt of a request, whatever `attempts` says, which counts for servers. Where none
+is left that works, it waits as after any failure.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from scraper.errors import BusyHostError, RequestError, StatusError
+from scraper.errors import BusyHostError, ProxyError, RequestError, StatusError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -60,10 +64,12 @@ def decide_retry(attempt: Attempt, policy: Retry) -> Wait | GiveUp:
     asked = error.retry_after if isinstance(error, StatusError) else None
     if asked is not None and asked > LONGEST_WAIT:
         return GiveUp(BusyHostError(error.url, f"the host asks to wait {asked:.0f} s; the bound is six hours"))
-    if not _may_retry(attempt, policy) or _is_last(attempt.number, policy):
+    if not _may_retry(attempt, policy) or _is_last(attempt, policy):
         return GiveUp(error, park=asked or 0.0)
     if asked is not None:
         return Wait(asked, park=True)
+    if isinstance(error, ProxyError) and error.ready:
+        return Wait(0.0)
     return Wait(backoff(attempt.number, policy))
 
 
@@ -101,15 +107,18 @@ def _may_retry(attempt: Attempt, policy: Retry) -> bool:
         return True
     if isinstance(error, StatusError):
         return error.status in policy.statuses
+    if isinstance(error, ProxyError):
+        return error.others > 0
     if error.name == "dns":
         return attempt.number == 1
     return error.name in _RETRIED and not error.final
 
 
-def _is_last(number: int, policy: Retry) -> bool:
+def _is_last(attempt: Attempt, policy: Retry) -> bool:
     from tenacity import stop_after_attempt
 
-    return stop_after_attempt(policy.attempts)(_state(number))
+    proxies = attempt.error.others + 1 if isinstance(attempt.error, ProxyError) else 0
+    return stop_after_attempt(max(policy.attempts, proxies))(_state(attempt.number))
 
 
 def _state(number: int) -> RetryCallState:

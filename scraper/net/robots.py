@@ -1,4 +1,4 @@
-"""robots.txt (RFC 9309) for links that pages give. Rules by protego; which answer means what is ours.
+"""robots.txt (RFC 9309) for links that pages give: who has been asked, and what was found (net/robotstxt.py reads it).
 
     Robots.verdict(url) -> True | False | None      None: nobody has read that host's robots.txt yet
 
@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import threading
 
-from protego import Protego
-
 from scraper import urls
+from scraper.net import robotstxt
+from scraper.net.robotstxt import LONGEST
 
-LONGEST = 512 * 1024
+__all__ = ["LONGEST", "REDIRECTS", "Robots"]
+
 REDIRECTS = 5
 
 
@@ -24,16 +25,24 @@ class Robots:
     """The robots.txt of each origin, read once a run.
 
     Args:
-        agent: our User-Agent; its first token is matched with the groups.
+        agent: our User-Agent.
         obey: off means that everything is allowed.
+
+    Attributes:
+        agent: its product token, by which robots.txt and directives name us; "*" where it has none.
     """
 
     def __init__(self, agent: str, *, obey: bool) -> None:
-        self._agent = agent.partition("/")[0].partition(" ")[0] or "*"
+        self.agent = robotstxt.product(agent) or "*"
         self._obey = obey
         self._lock = threading.Lock()
-        self._rules: dict[str, Protego | bool] = {}
+        self._rules: dict[str, robotstxt.Rules | bool] = {}
         self._loading: set[str] = set()
+
+    @property
+    def obeyed_by(self) -> str | None:
+        """The name by which directives for robots bind us; None where they do not."""
+        return self.agent if self._obey else None
 
     def verdict(self, url: str) -> bool | None:
         """Whether a link may be followed; None while its robots.txt is not read."""
@@ -43,7 +52,7 @@ class Robots:
             rules = self._rules.get(urls.origin(url))
         if rules is None or isinstance(rules, bool):
             return rules
-        return bool(rules.can_fetch(urls.canonical(url), self._agent))
+        return rules.allows(urls.canonical(url), self.agent)
 
     def delay(self, url: str) -> float:
         """Seconds that the robots.txt of this origin wants between two requests; 0.0 where it says nothing.
@@ -54,7 +63,7 @@ class Robots:
             rules = self._rules.get(urls.origin(url))
         if not self._obey or rules is None or isinstance(rules, bool):
             return 0.0
-        return float(rules.crawl_delay(self._agent) or 0.0)
+        return rules.crawl_delay(self.agent) or 0.0
 
     def begin(self, url: str) -> str | None:
         """The URL of the robots.txt that the caller is to load now; None where another does so already."""
@@ -65,9 +74,14 @@ class Robots:
             self._loading.add(origin)
         return urls.join(url, "/robots.txt")
 
+    def forget(self, url: str) -> None:
+        """The robots.txt that was begun was not asked for; whoever needs it next begins anew."""
+        with self._lock:
+            self._loading.discard(urls.origin(url))
+
     def learn(self, url: str, found: str | bool) -> None:
         """What the robots.txt of this origin says."""
-        rules = Protego.parse(found) if isinstance(found, str) else found
+        rules = robotstxt.parse(found) if isinstance(found, str) else found
         with self._lock:
             self._rules[urls.origin(url)] = rules
             self._loading.discard(urls.origin(url))

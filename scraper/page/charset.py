@@ -98,7 +98,9 @@ _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*+)\\ufd[de][0-9a-f]", re.I)
 
 def defuse(text: str) -> str:
     """The text with U+FDD0..U+FDEF, raw and percent-encoded, replaced by U+FFFD."""
-    return _QUOTED.sub("%EF%BF%BD", _OURS.sub("\ufffd", text))
+    if not text.isascii():
+        text = _OURS.sub("\ufffd", text)
+    return _QUOTED.sub("%EF%BF%BD", text) if "%" in text else text
 
 
 def defuse_html(text: str) -> str:
@@ -158,6 +160,24 @@ def decode_json(body: bytes, content_type: str | None = None) -> str:
     return defuse_json(_decoded(body, codec))
 
 
+def decode_xml(body: bytes, content_type: str | None) -> str:
+    """XML as RFC 7303 3.2 has it: by its byte order mark, the header's charset, its declaration; never raises.
+
+    UTF-16 and UTF-32 without a mark show by their zeros (XML 1.0, appendix F); bytes that nothing tells are UTF-8, or
+    where they cannot be, windows-1252.
+    """
+    codec: str = json.detect_encoding(body)
+    if codec == "utf-8":
+        start = body[:_PRESCAN].lstrip().decode("latin-1")
+        codec = _of_header(content_type) or _bytewise(_xml_codec(start)) or _guessed(body)
+    return defuse_html(_decoded(body, codec))
+
+
+def _bytewise(declared: str | None) -> str | None:
+    """A page that a byte-wise scan can read is not UTF-16, whatever it says."""
+    return "utf-8" if declared and declared.startswith("utf-16") else declared
+
+
 def _marked(body: bytes) -> tuple[str | None, int]:
     return next(((codec, len(bom)) for bom, codec in _BOMS if body.startswith(bom)), (None, 0))
 
@@ -196,8 +216,7 @@ def _declared(start: bytes) -> str | None:
             return codec
     text = start.decode("latin-1")
     declared = next(filter(None, map(_meta_codec, _metas(text))), None) or _xml_codec(text)
-    # A page that a byte-wise scan can read is not UTF-16, whatever it says.
-    return "utf-8" if declared and declared.startswith("utf-16") else declared
+    return _bytewise(declared)
 
 
 _TAG = re.compile(r"</?[A-Za-z][^\t\n\f\r />]*+")

@@ -11,7 +11,7 @@ from scraper.files.types import readable_as
 from scraper.job.parts import Expect
 from scraper.job.template import Fields, TemplateError
 from scraper.model import Page
-from scraper.page.charset import decode_html, decode_json
+from scraper.page.charset import decode_html, decode_json, decode_text
 from scraper.page.nodes import Scope, parse_json
 from scraper.page.selectors import Compiled, compile_selector
 
@@ -23,7 +23,7 @@ class Document:
     """A page that selectors can look into.
 
     Attributes:
-        root: the page as a node: an Element or JSON.
+        root: the page as a node: an Element, JSON, or a text.
         base: the URL against which its links are made absolute.
     """
 
@@ -42,6 +42,13 @@ def _open_html(page: Page) -> Document:
     return Document(HtmlElement(root), base_url(root, page.url))
 
 
+def _open_lexbor(page: Page) -> Document:
+    from scraper.page.lexbor import base_url, parse_html
+
+    root = parse_html(decode_html(page.body, page.content_type)[0])
+    return Document(root, base_url(root, page.url))
+
+
 def _open_json(page: Page) -> Document:
     try:
         return Document(parse_json(decode_json(page.body, page.content_type)), page.url)
@@ -49,8 +56,27 @@ def _open_json(page: Page) -> Document:
         raise ShapeError(page.url, f"the page is not whole JSON: {error}", final=True) from error
 
 
-READERS: dict[str, Callable[[Page], Document]] = {"html": _open_html, "json": _open_json}
-"""`read:` -> how such a page is opened; a new kind is a row."""
+def _open_xml(page: Page) -> Document:
+    from scraper.page.xml import open_xml
+
+    return Document(*open_xml(page.body, page.content_type, page.url))
+
+
+def _open_feed(page: Page) -> Document:
+    from scraper.page.feed import read_feed
+
+    return Document(read_feed(page.body, page.content_type, page.url), page.url)
+
+
+def _open_text(page: Page) -> Document:
+    return Document(decode_text(page.body, page.content_type), page.url)
+
+
+Opener = Callable[[Page], Document]
+PARSERS: dict[str, Opener] = {"lxml": _open_html, "lexbor": _open_lexbor}
+"""`parser:` -> how it opens a page of html; only html has several."""
+READERS: dict[str, Opener] = {"json": _open_json, "xml": _open_xml, "feed": _open_feed, "text": _open_text}
+"""`read:` -> how another page is opened; a new kind is a row."""
 
 
 def open_page(page: Page, read: str, parser: str = "lxml") -> Document:
@@ -58,15 +84,17 @@ def open_page(page: Page, read: str, parser: str = "lxml") -> Document:
 
     Raises:
         TypeMismatchError: it is of another type than `read` (by its first bytes, then its header).
-        ShapeError: JSON that does not parse.
-        ScraperError: a kind or parser that is not built yet; such jobs are refused before they run.
+        ShapeError: JSON, XML or a feed that does not parse.
+        LimitError: XML or a feed beyond a cap.
+        ScraperError: a kind that is not built yet; such jobs are refused before they run.
     """
-    if read not in READERS or parser != "lxml":
+    opener = PARSERS.get(parser) if read == "html" else READERS.get(read)
+    if opener is None:
         raise ScraperError(f"pages are not read yet with read: {read}, parser: {parser}")
     if not readable_as(read, page.body[:_FIRST_BYTES], page.content_type):
         said = f" (its header says {page.content_type})" if page.content_type else ""
         raise TypeMismatchError(page.url, f"the page is not {read}{said}", final=True)
-    return READERS[read](page)
+    return opener(page)
 
 
 def page_names(page: Page) -> dict[str, Any]:
@@ -86,7 +114,12 @@ def page_names(page: Page) -> dict[str, Any]:
 
 
 def check_expect(
-    page: Page, document: Document, expect: Expect | None, language: str, names: Mapping[str, Any]
+    page: Page,
+    document: Document,
+    expect: Expect | None,
+    language: str,
+    names: Mapping[str, Any],
+    parser: str = "lxml",
 ) -> None:
     """Checks the `expect` of a rule or a login step; `names` are those of the run.
 
@@ -99,7 +132,8 @@ def check_expect(
         wanted = " or ".join(map(str, expect.status))
         raise ShapeError(page.url, f"expect.status: the page came with {page.status}, not {wanted}")
     if expect.has is not None:
-        _check_has(page, document, compile_selector(expect.has, language), {**names, **page_names(page)})
+        has = compile_selector(expect.has, language, parser=parser)
+        _check_has(page, document, has, {**names, **page_names(page)})
 
 
 def _check_has(page: Page, document: Document, has: Compiled, names: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urldefrag
 
 from scraper import urls
 from scraper.files import naming
@@ -70,11 +69,12 @@ def _of_spec(match: Match, spec: FileSpec, item_key: str | None, shelf: Shelf) -
     is_per_file = when is not None and match.sheet.in_match(when).is_built
     if not is_per_file and not match.holds(when):
         return
+    known = match.names
     for source in _sources(match, spec):
         if not urls.is_http(source.url):
             yield match.sheet.failure("files", f"{source.url!r} is not an http or https URL")
         elif (same := urls.canonical(source.url)) not in shelf.urls:
-            names = _names(match, source, len(shelf.urls) + 1)
+            names = _names(known, source, len(shelf.urls) + 1)
             if is_per_file and not match.holds(when, match.sheet.document.scope(names)):
                 continue
             shelf.urls.add(same)
@@ -92,7 +92,7 @@ def _sources(match: Match, spec: FileSpec) -> Iterator[_Source]:
 
 def _made(match: Match, url: Any, fields: Mapping[str, Any] | None = None) -> _Source:
     joined = urls.join(match.sheet.document.base, urls.text(url))
-    return _Source(match.sheet.concealed(urldefrag(joined).url), fields or {}, False)
+    return _Source(match.sheet.concealed(urls.without_fragment(joined)), fields or {}, False)
 
 
 def _selected(match: Match, selector: Any) -> Iterator[_Source]:
@@ -107,11 +107,11 @@ def _selected(match: Match, selector: Any) -> Iterator[_Source]:
             yield _Source(hidden(url), hidden(links.file_fields(found)), is_found, links.promised(found))
 
 
-def _names(match: Match, source: _Source, index: int) -> dict[str, Any]:
-    """What the templates of one file may use."""
+def _names(known: Mapping[str, Any], source: _Source, index: int) -> dict[str, Any]:
+    """What the templates of one file may use, over what those of its match do."""
     parts = naming.url_name(source.url)
     return {
-        **match.names,
+        **known,
         "file": Fields(source.fields, lenient=True, name="file"),
         "index": index,
         "url": source.url,

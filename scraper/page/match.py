@@ -30,6 +30,8 @@ class Sheet:
         is_row: whether it is no page but a row of a list: what it leads to is named by the user, not found,
             and without `each` it is an item itself.
         conceal: puts marks for secrets that the page echoes, before anything is named after it; None: there are none.
+        obeys_robots: whether the job obeys what sites say to robots.
+        is_nofollow: whether the page says to robots that its links are not to be followed.
     """
 
     page: Page
@@ -42,6 +44,8 @@ class Sheet:
     records_name: str
     is_row: bool = False
     conceal: Callable[[str], str] | None = None
+    obeys_robots: bool = False
+    is_nofollow: bool = False
 
     def concealed(self, value: V) -> V:
         """What was found, with marks for secrets that the page echoes."""
@@ -64,12 +68,12 @@ class Sheet:
 
     def on_page(self, selector: str | LongSelector) -> Compiled:
         """A selector of the page's language."""
-        return compile_selector(selector, self.rule.language)
+        return compile_selector(selector, self.rule.language, parser=self.rule.parser)
 
     def in_match(self, selector: str | LongSelector) -> Compiled:
         """A selector of the language of the matches."""
         on_page, inner = languages(self.rule)
-        return compile_selector(selector, inner, page_language=on_page)
+        return compile_selector(selector, inner, parser=self.rule.parser, page_language=on_page)
 
     def failure(self, where: str, message: str, name: str = "shape") -> Failure:
         """What went wrong at a place of the rule, for people."""

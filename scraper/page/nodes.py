@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from scraper.page.charset import defuse
 
@@ -25,14 +25,20 @@ _DEEPEST = 200
 
 
 class Element(ABC):
-    """An element of a page. Texts are clean."""
+    """An element of a page. Texts are clean.
+
+    Attributes:
+        is_xml: whether it is of a document whose names mean what its author likes, not of HTML.
+    """
 
     __slots__ = ()
+
+    is_xml: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """The tag's name in lower case."""
+        """The tag's name in lower case, in XML with its prefix."""
 
     @property
     @abstractmethod
@@ -47,7 +53,16 @@ class Element(ABC):
     @property
     @abstractmethod
     def attributes(self) -> Mapping[str, str]:
-        """Its attributes, names in lower case."""
+        """Its attributes, names in lower case; in XML as they are written, with their prefixes."""
+
+    @abstractmethod
+    def attribute(self, name: str) -> str | None:
+        """One of its attributes, by its name as `attributes` has it; None where it has none such."""
+
+    @property
+    def word(self) -> str | None:
+        """In XML the one word that it holds and nothing else, as in `<loc>`; None of any other, and in HTML."""
+        return None
 
     @property
     @abstractmethod
@@ -76,7 +91,7 @@ class Scope:
 
 def clean(text: str) -> str:
     """Text from outside without the noncharacters of marks and without lone surrogates (U+FFFD instead)."""
-    return _SURROGATES.sub("\ufffd", defuse(text))
+    return defuse(text) if text.isascii() else _SURROGATES.sub("\ufffd", defuse(text))
 
 
 def fold(text: str) -> str:

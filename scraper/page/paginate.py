@@ -3,6 +3,7 @@
     page, offset        count: parameters laid over the request the chain began with
     cursor              parameters found in the page, laid over the same
     select, url, link   a URL that takes the place of URL and parameters
+    form                a form of the page, sent; it takes their place too
 
 Counting ends at its bound, at an empty page, and at a page equal to the one before
 (the reader sees to that). A bound that the source itself gave (`total`, a `last` that is
@@ -23,14 +24,14 @@ from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from scraper import urls
 from scraper.errors import ShapeError
-from scraper.job.model import NextCursor, NextLink, NextModel, NextOffset, NextPage, NextSelect, NextUrl, Rule
+from scraper.job.model import NextCursor, NextForm, NextLink, NextModel, NextOffset, NextPage, NextSelect, NextUrl, Rule
 from scraper.job.parts import LongSelector
 from scraper.model import Page, Request
-from scraper.page import links
+from scraper.page import forms, links
 from scraper.page.convert import convert
 from scraper.page.document import Document
 from scraper.page.nodes import Scope, as_text
-from scraper.page.selectors import compile_selector
+from scraper.page.selectors import Compiled, compile_selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Turn:
     Attributes:
         language: that of the rule's selectors on the page.
         is_empty: whether the page gave nothing.
+        parser: what parsed the page.
     """
 
     page: Page
@@ -47,6 +49,7 @@ class Turn:
     scope: Scope
     language: str
     is_empty: bool = False
+    parser: str = "lxml"
 
     @property
     def request(self) -> Request:
@@ -60,7 +63,11 @@ class Turn:
 
     def ask(self, selector: Any) -> Any:
         """The value of a selector or template on the page."""
-        return compile_selector(selector, self.language).first(self.document.root, self.scope)
+        return self.compiled(selector).first(self.document.root, self.scope)
+
+    def compiled(self, selector: Any) -> Compiled:
+        """A selector of the page, ready to be asked."""
+        return compile_selector(selector, self.language, parser=self.parser)
 
 
 def page_digest(page: Page) -> str:
@@ -86,7 +93,7 @@ def next_request(turn: Turn, rule: Rule) -> Request | None:
         TemplateError: a template in it cannot be rendered.
     """
     given = rule.next
-    if given is None or turn.request.n >= _max_pages(rule) or not _wanted(turn, given):
+    if given is None or turn.request.n >= most_pages(rule) or not _wanted(turn, given):
         return None
     builder = _BUILDERS.get(type(given), _by_selector)
     found = builder(turn, given)
@@ -96,21 +103,22 @@ def next_request(turn: Turn, rule: Rule) -> Request | None:
     return None if made.identity == turn.request.identity else made
 
 
-def _max_pages(rule: Rule) -> float:
+def most_pages(rule: Rule) -> float:
+    """How many pages a chain of this rule may have; infinite where nothing bounds it."""
     given = [rule.max_pages, getattr(rule.next, "max_pages", None)]
     return min((bound for bound in given if bound is not None), default=float("inf"))
 
 
 def _wanted(turn: Turn, given: Any) -> bool:
     when = given.when if isinstance(given, NextModel) else None
-    return when is None or compile_selector(when, turn.language).holds(turn.document.root, turn.scope)
+    return when is None or turn.compiled(when).holds(turn.document.root, turn.scope)
 
 
 # -- a URL -------------------------------------------------------------------------------------------------
 
 
 def _by_selector(turn: Turn, given: str | LongSelector) -> Request | None:
-    compiled = compile_selector(given, turn.language)
+    compiled = turn.compiled(given)
     link = links.source(compiled.match(turn.document.root, turn.scope))
     if link is None:
         return None
@@ -135,7 +143,7 @@ def _at(turn: Turn, url: str) -> Request | None:
     """The request at another URL: headers and auth stay, parameters and body go."""
     if not urls.is_http(url) or urls.canonical(url) == urls.canonical(turn.page.url):
         return None
-    return replace(turn.first, method="GET", url=url, params=None, data=None, json=None, files=None)
+    return replace(turn.first, method="GET", url=url, params=None, data=None, json=None, files=None, homebound=False)
 
 
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^\s=;,\"]+(?:\s*=\s*(?:\"(?:\\.|[^\"\\])*\"|[^\s;,\"]*))?)*)")
@@ -210,6 +218,26 @@ def _by_cursor(turn: Turn, given: NextCursor) -> Request | None:
     return _laid_over(turn.first, value, given.in_)
 
 
+# -- forms -------------------------------------------------------------------------------------------------
+
+
+def _by_form(turn: Turn, given: NextForm) -> Request | None:
+    """The form, sent; headers and auth stay. Its body is part of what tells it from a request made before."""
+    found = turn.compiled(given.form).match(turn.document.root, turn.scope)
+    cursor = {name: turn.ask(selector) for name, selector in given.cursor.items()}
+    if found is None or any(value is None for value in cursor.values()):
+        return None
+    try:
+        data = {**forms.rendered(given.data, turn.scope.names), **cursor}
+        made = forms.form_request(found, turn.page, turn.document, data)
+    except forms.FormError as error:
+        raise ShapeError(turn.page.url, f'next.form: "{given.form}": {error}', final=True) from error
+    return replace(
+        turn.first, method=made.method, url=made.url, params=None, data=made.data, json=None, files=None,
+        headers=forms.merged_headers(turn.first.headers, made), homebound=True,
+    )  # fmt: skip
+
+
 _BUILDERS: dict[type, Callable[[Turn, Any], Request | None]] = {
     NextSelect: _by_select,
     NextUrl: _by_url,
@@ -217,8 +245,9 @@ _BUILDERS: dict[type, Callable[[Turn, Any], Request | None]] = {
     NextOffset: _by_offset,
     NextCursor: _by_cursor,
     NextLink: _by_link,
+    NextForm: _by_form,
 }
-"""The kinds of `next`; a selector stands for itself. NextForm comes with the forms of html."""
+"""The kinds of `next`; a selector stands for itself."""
 
 # -- laying parameters over a request ----------------------------------------------------------------------
 
@@ -240,6 +269,8 @@ def _in_params(request: Request, values: Mapping[str, Any]) -> Request:
 def _in_data(request: Request, values: Mapping[str, Any]) -> Request:
     """In the form; also in one that is written as text."""
     if isinstance(request.data, str):
+        if (request.headers or {}).get("Content-Type", "").startswith((forms.MULTIPART, forms.PLAIN)):
+            raise ShapeError(request.url, "next.in: data: the body is no urlencoded form to lay over", final=True)
         return replace(request, data=_with_pairs(request.data, values))
     return replace(request, data={**(request.data or {}), **values})
 

@@ -9,32 +9,28 @@ key the first is kept; the files and links of both are handed on, as on two page
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scraper import secrets, urls
+from scraper import secrets
 from scraper.errors import ShapeError
 from scraper.files.naming import RECORDS
 from scraper.job.model import FileSettings, FileSpec, NextOffset, NextPage, Rule
-from scraper.job.parts import LongSelector
-from scraper.job.template import Fields, TemplateError
+from scraper.job.template import TemplateError
 from scraper.model import Download, Failure, Item, Page, Place, Reading, Request
 from scraper.page import paginate
+from scraper.page.about import canonical_url, is_nofollow
 from scraper.page.document import Document, open_page
 from scraper.page.downloads import Shelf, downloads
 from scraper.page.follow import follow
+from scraper.page.items import item_fields, item_key
 from scraper.page.match import Match, Sheet, sheet_names
 from scraper.page.nodes import is_empty
 from scraper.page.paginate import first_request, page_digest
 
 __all__ = ["first_request", "page_digest", "read", "read_row", "row_rule"]
-
-_LONGEST_KEY = 200
-"""Characters; a longer key (the default one of a long item) is kept as its SHA-256."""
 
 
 @dataclass(slots=True)
@@ -76,6 +72,7 @@ def read(
     records_name: str = RECORDS,
     previous: str | None = None,
     conceal: Callable[[str], str] | None = None,
+    agent: str | None = None,
 ) -> Reading:
     """What a rule finds on a page.
 
@@ -86,6 +83,7 @@ def read(
         previous: page_digest of the page before in its chain; a page equal to it, where pages are
             counted, is the end and gives nothing.
         conceal: puts marks for secrets that the page echoes (secrets.py); None: there are none.
+        agent: by what the page's directives for robots name us; None: they are not obeyed.
 
     Raises:
         TypeMismatchError: the page is of another type than the rule reads.
@@ -96,8 +94,14 @@ def read(
     document = open_page(page, rule.read, rule.parser)
     if conceal is not None:
         page = replace(page, headers=secrets.each_text(page.headers, conceal))
+    if page.request.canonical and (other := canonical_url(page, document)) is not None:
+        moved = replace(page.request, url=other, params=None, found=True, canonical=False)
+        return Reading(requests=(moved,), duplicate_of=other)
     known = sheet_names(page, rule_name, names)
-    sheet = Sheet(page, document, rule_name, rule, known, rules, files, records_name, conceal=conceal)
+    sheet = Sheet(
+        page, document, rule_name, rule, known, rules, files, records_name, conceal=conceal,
+        obeys_robots=agent is not None, is_nofollow=bool(rule.follow) and is_nofollow(page, document, agent or ""),
+    )  # fmt: skip
     nodes, found = _gathered(sheet)
     _turn(sheet, found, is_empty=not nodes if rule.each is not None else found.is_empty)
     return found.reading()
@@ -164,7 +168,7 @@ def _nodes(sheet: Sheet) -> list[Any]:
 
 def _turn(sheet: Sheet, found: _Gathered, *, is_empty: bool) -> None:
     """Adds the next page of the chain."""
-    turn = paginate.Turn(sheet.page, sheet.document, sheet.scope, sheet.rule.language, is_empty)
+    turn = paginate.Turn(sheet.page, sheet.document, sheet.scope, sheet.rule.language, is_empty, sheet.rule.parser)
     try:
         request = paginate.next_request(turn, sheet.rule)
     except TemplateError as error:
@@ -184,12 +188,12 @@ def _read_match(sheet: Sheet, node: Any, place: Place, found: _Gathered) -> None
     except TemplateError as error:
         found.failures.append(sheet.failure("when", f"{error} on {sheet.page.url}"))
         return
-    fields, failure = _fields(sheet, node)
+    fields, failure = item_fields(sheet, node)
     match = Match(sheet, node, place, fields)
     key = None
     if sheet.gives_items:
         found.has_fields = found.has_fields or not all(map(is_empty, fields.values()))
-        key, failure = (None, failure) if failure else _key(sheet, fields)
+        key, failure = (None, failure) if failure else item_key(sheet, fields)
     if failure is not None:
         found.failures.append(failure)
     elif key is not None:
@@ -216,54 +220,3 @@ def _add_links(match: Match, found: _Gathered) -> None:
             found.requests.append(one)
         else:
             found.skipped.append(one)
-
-
-# -- items -------------------------------------------------------------------------------------------------
-
-
-def _fields(sheet: Sheet, node: Any) -> tuple[dict[str, Any], Failure | None]:
-    """The fields of an item in the job's order, and the first thing that is wrong with them."""
-    if sheet.is_row and not sheet.rule.item:
-        return dict(sheet.page.request.row or {}), None
-    fields: dict[str, Any] = {}
-    failure: Failure | None = None
-    for name, selector in sheet.rule.item.items():
-        scope = sheet.document.scope({**sheet.names, "item": Fields(fields, name="item")})
-        compiled = sheet.in_match(selector)
-        problem = None
-        try:
-            value = compiled.value(node, scope)
-            if _is_required(selector) and (is_empty(value) or value == []):
-                problem = f'"{compiled.written}" found nothing on {sheet.page.url}'
-        except TemplateError as error:
-            value, problem = None, f"{error} on {sheet.page.url}"
-        fields[name] = None if is_empty(value) else sheet.concealed(value)
-        if problem is not None and failure is None:
-            failure = sheet.failure(f"item.{name}", problem)
-    return fields, failure
-
-
-def _is_required(selector: str | LongSelector) -> bool:
-    return isinstance(selector, LongSelector) and selector.required
-
-
-def _key(sheet: Sheet, fields: Mapping[str, Any]) -> tuple[str | None, Failure | None]:
-    """What makes it the same item in the next run (JOBS.md, Records)."""
-    rule = sheet.rule
-    if rule.key:
-        values = [fields.get(name) for name in rule.key]
-        if all(map(is_empty, values)):
-            named = " and ".join(rule.key)
-            return None, sheet.failure("key", f"{named} found nothing on {sheet.page.url}")
-        return _key_text(values[0] if len(values) == 1 else values), None
-    if rule.each is not None:
-        return _key_text(fields), None
-    return (_key_text(sheet.page.url) if sheet.is_row else sheet.page.request.identity), None
-
-
-def _key_text(value: Any) -> str:
-    """A text as it is, anything else as canonical JSON: `42`, `["a","b"]`."""
-    if isinstance(value, str) and len(value) <= _LONGEST_KEY:
-        return value
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=urls.text)
-    return text if len(text) <= _LONGEST_KEY else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -22,12 +22,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from scraper.job.fields import is_template
 from scraper.job.parts import LongSelector
 from scraper.job.template import Fields, is_true, render
 from scraper.page.convert import convert
+from scraper.page.css import ForeignError
 from scraper.page.nodes import Scope, as_data, as_text, is_empty, parse_json, plain
 
 if TYPE_CHECKING:
@@ -50,6 +52,12 @@ def _css(text: str) -> Query:
     return compile_css(text)
 
 
+def _lexbor_css(text: str) -> Query:
+    from scraper.page.lexbor import compile_css
+
+    return compile_css(text)
+
+
 def _jmespath(text: str) -> Query:
     from scraper.page.json_ import compile_search
 
@@ -65,26 +73,16 @@ def _regex(text: str) -> Query:
     pattern = re.compile(text)
 
     def query(node: Any, many: bool) -> list[Any]:
-        found = [_group(match) for match in pattern.finditer(as_text(node))]
-        return found if many else found[:1]
+        found = pattern.finditer(as_text(node))
+        return [_group(match) for match in (found if many else islice(found, 1))]
 
     return query
 
 
 def _xpath(text: str) -> Query:
-    """Checks the syntax, and asks nodes of lxml; the documents that have them come with `read: xml`."""
-    from lxml import etree
+    from scraper.page.xml import compile_xpath
 
-    try:
-        compiled = etree.XPath(text)
-    except etree.XPathError as error:
-        raise ValueError(str(error)) from error
-
-    def query(node: Any, many: bool) -> list[Any]:
-        found = compiled(node)
-        return (found if many else found[:1]) if isinstance(found, list) else [found]
-
-    return query
+    return compile_xpath(text)
 
 
 LANGUAGES: dict[str, Callable[[str], Query]] = {
@@ -93,6 +91,8 @@ LANGUAGES: dict[str, Callable[[str], Query]] = {
     "regex": _regex,
     "xpath": _xpath,
 }
+_OF_PARSER: dict[tuple[str, str], Callable[[str], Query]] = {("css", "lexbor"): _lexbor_css}
+"""What a parser has of its own of a language."""
 _SPOKEN = {"css": "CSS", "jmespath": "JMESPath", "regex": "regex", "xpath": "XPath"}
 _OWN = ("css", "xpath", "regex")
 
@@ -108,11 +108,13 @@ def _group(match: re.Match[str]) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _query(text: str, language: str) -> Query:
+def _query(text: str, language: str, parser: str) -> Query:
     if not text.strip():
         raise SelectorError("the selector is empty")
     try:
-        return LANGUAGES[language](text)
+        return _OF_PARSER.get((language, parser), LANGUAGES[language])(text)
+    except ForeignError as error:
+        raise SelectorError(str(error)) from error
     except (ValueError, re.error) as error:
         message = str(error).partition("\n")[0]
         raise SelectorError(f"not {_SPOKEN[language]}: {message}") from error
@@ -275,20 +277,26 @@ def compile_selector(
 
     Args:
         language: css, jmespath, regex or xpath: the rule's, or that of its matches.
-        parser: what parses the rule's html; all speak the same CSS until another one is built.
+        parser: what parses the rule's html; lexbor knows less CSS.
         page_language: the language for `root: true`; default `language`.
 
     Raises:
-        SelectorError: not of that language.
+        SelectorError: not of that language, or of what the parser knows of it.
     """
     if isinstance(selector, str):
-        if is_template(selector):
-            return Compiled(selector, LongSelector(template=selector), built=selector)
-        return Compiled(selector, LongSelector.model_validate({language: selector}), _query(selector, language))
-    return _compile_long(selector, page_language or language if selector.root else language)
+        return _compile_text(selector, language, parser)
+    return _compile_long(selector, page_language or language if selector.root else language, parser)
 
 
-def _compile_long(selector: LongSelector, language: str) -> Compiled:
+@lru_cache(maxsize=4096)
+def _compile_text(selector: str, language: str, parser: str) -> Compiled:
+    """Kept, since it is asked for at every match."""
+    if is_template(selector):
+        return Compiled(selector, LongSelector(template=selector), built=selector)
+    return Compiled(selector, LongSelector.model_validate({language: selector}), _query(selector, language, parser))
+
+
+def _compile_long(selector: LongSelector, language: str, parser: str) -> Compiled:
     own = getattr(selector, language)
     for other in _OWN:
         if other != language and getattr(selector, other) is not None:
@@ -298,7 +306,7 @@ def _compile_long(selector: LongSelector, language: str) -> Compiled:
     return Compiled(
         _written(selector),
         selector,
-        None if own is None else _query(own, language),
+        None if own is None else _query(own, language, parser),
         None if selector.match is None else _pattern(selector.match),
         None if data is None else _search(data),
         None if looks else selector.template,
@@ -319,7 +327,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _search(text: str) -> Callable[[Any], Any]:
-    query = _query(text, "jmespath")
+    query = _query(text, "jmespath", "")
 
     def search(document: Any) -> Any:
         found = query(document, False)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 
-def lines(records: Iterable[tuple[Any, list[str]]]) -> Iterator[bytes]:
-    """The lines of the file.
-
-    Args:
-        records: rows with `fields` (JSON), `key`, `rule`, `url`, and the paths of the item's files.
-    """
-    for row, paths in records:
-        record = json.loads(row["fields"])
-        record.update(_key=row["key"], _rule=row["rule"], _url=row["url"], _files=paths)
+def lines(records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The lines of the file."""
+    for record in records:
         yield json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def array(records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The same as one JSON array, a record a line."""
+    before = b"[\n"
+    for line in lines(records):
+        yield before + line[:-1]
+        before = b",\n"
+    yield b"[]\n" if before == b"[\n" else b"\n]\n"

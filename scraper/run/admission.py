@@ -153,6 +153,11 @@ class Admission:
                 self._kit.scheduler.park(work.host, decision.seconds)
             work.asking = replace(asking, attempt=asking.attempt + 1)
             return decision.seconds
+        if _may_come(error):
+            self._kit.robots.forget(work.hop.url)
+            work.asking = None
+            told = f"its robots.txt cannot be had: {error.message}"
+            raise errors.ProxyError(work.hop.url, told, sent=False, final=True) from error
         is_allowed = allows(error)
         if not is_allowed:
             log.warning("%s: %s; nothing of this host that pages link is fetched", error.url, error.message)
@@ -175,7 +180,12 @@ def allows(error: errors.RequestError) -> bool:
 
 def _tells_itself(error: errors.RequestError) -> bool:
     """Whether the link itself will tell what is wrong: nobody could be asked at all."""
-    return not error.sent or isinstance(error, errors.ConnectError)
+    return (not error.sent or isinstance(error, errors.ConnectError)) and not _may_come(error)
+
+
+def _may_come(error: errors.RequestError) -> bool:
+    """Whether another proxy may still open the way: a link that goes by it must not go without its robots.txt."""
+    return isinstance(error, errors.ProxyError) and error.others > 0
 
 
 def named_hosts(job: Job, names: Any) -> frozenset[str]:

@@ -139,28 +139,110 @@ class Ended:
 class Logins:
     """Pages that wait for a new login: a worker puts them here, the main thread logs in and puts them back.
 
-    Attributes:
-        number: how many logins there were.
+    Theory. A page has one login of its own. What counts is whether its attempt saw the newest one: an attempt that
+    began before that, or while it went on, says nothing about it, and is only made again.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Any] = []
-        self.number = 0
+        self._number = 0
+        self._is_running = False
 
-    def ask(self, work: Any) -> None:
-        """The page of this work shows that the session is gone."""
+    def seen(self) -> int:
+        """The login that an attempt sees which begins now; -1 while one goes on."""
         with self._lock:
+            return -1 if self._is_running else self._number
+
+    def ask(self, work: Any) -> bool:
+        """Whether a page that shows that the session is gone waits here; if not, it has had its login."""
+        with self._lock:
+            is_newest = work.logins == self._number
+            if work.asked_login and is_newest:
+                return False
+            if not is_newest:
+                work.attempt -= 1  # the one that is made again counts for it
             self._waiting.append(work)
+            return True
 
-    @property
-    def is_due(self) -> bool:
-        """Whether a page waits whose attempt saw the newest login; an older one need only be tried again."""
+    def begin(self) -> bool:
+        """Whether a login is due: for those that saw the newest one; it is theirs, and goes on from now."""
         with self._lock:
-            return any(work.logins == self.number for work in self._waiting)
+            due = [work for work in self._waiting if work.logins == self._number]
+            for work in due:
+                work.asked_login = True
+            self._is_running = bool(due)
+            return self._is_running
+
+    def end(self) -> None:
+        """There is a new one."""
+        with self._lock:
+            self._number += 1
+            self._is_running = False
 
     def take(self) -> list[Any]:
         """What waits; it waits no more."""
+        with self._lock:
+            taken, self._waiting = self._waiting, []
+            return taken
+
+
+class Tokens:
+    """Whose token is in force, until when, and who was refused with it (401) and waits for another.
+
+    Theory. A 401 says that the token has ended, or that this page is not for its bearer; only a new token shows
+    which. So who is refused asks for one. Refused again with the very token that it asked for, it has its ending,
+    unless others were served with that one, so that it may have ended too; five times at most. Where asking was in
+    vain three times in a row, nobody asks any more until a new token helps somebody.
+
+    Attributes:
+        number: of the token in force; 0: the job has none.
+        step: the step of the login that fetches it, and where it stands.
+    """
+
+    VAIN, ASKS = 3, 5
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[str, Any]] = []
+        self._due: float | None = None
+        self._vain = 0
+        self._served = 0
+        self.number = 0
+        self.step: tuple[int, Any] = (0, None)
+
+    def fetched(self, step: tuple[int, Any], due: float | None) -> None:
+        """There is a new one; it is to be renewed at `due` (the run's clock, None: not before it is refused)."""
+        with self._lock:
+            self.step, self._due = step, due
+            self.number += 1
+
+    def ask(self, kind: str, work: Any) -> bool:
+        """Whether a work that was refused waits for a token, another than it was sent with."""
+        with self._lock:
+            if work.token == self.number:
+                is_own = 0 < work.asked_token == self.number - 1
+                self._vain += is_own
+                if self._vain >= self.VAIN or work.asks >= self.ASKS or (is_own and self._served < self.number):
+                    return False
+                work.asked_token, work.asks = work.token, work.asks + 1
+            self._waiting.append((kind, work))
+            return True
+
+    def served(self, work: Any) -> None:
+        """The work came through with its token; one that had asked for another shows that asking helps."""
+        with self._lock:
+            self._served = max(self._served, work.token)
+            self._vain = 0 if work.asked_token else self._vain
+
+    def is_due(self, now: float) -> bool:
+        """Whether a new one is to be fetched: this one ends soon, or was refused."""
+        with self._lock:
+            is_late = self._due is not None and now >= self._due
+            return is_late or any(work.token == self.number for _, work in self._waiting)
+
+    def take(self) -> list[tuple[str, Any]]:
+        """Kind and work of what waits; it waits no more."""
         with self._lock:
             taken, self._waiting = self._waiting, []
             return taken

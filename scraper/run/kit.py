@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,15 +20,15 @@ from scraper.download.engine import Engine
 from scraper.files.parts import OutputFolder
 from scraper.job.fields import Fields, is_template
 from scraper.model import State
+from scraper.net import proxylist
 from scraper.net.courier import Courier, wall_clock
 from scraper.net.hosts import LocalGate, Scheduler, policy_for
 from scraper.net.outgoing import USER_AGENT, Outgoing
 from scraper.net.rate import Rate
 from scraper.net.robots import Robots
-from scraper.run import sources, transports
-from scraper.run.control import Logins, Renewals, Window
+from scraper.run import sheets, sources, transports
+from scraper.run.control import Logins, Renewals, Tokens, Window
 from scraper.run.events import Events
-from scraper.run.unbuilt import unbuilt
 from scraper.state.bodies import Bodies
 from scraper.state.ledger import Ledger
 from scraper.state.runs import Run
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from scraper.job.parts import Http
 
 log = logging.getLogger("scraper")
+BEFORE = "@before"
+"""Behind the name of a saved value: the one that stood there before. What still echoes it gets today's in its place."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Kit:
     state: State = field(default_factory=State)
     window: Window = field(default_factory=Window)
     logins: Logins = field(default_factory=Logins)
+    tokens: Tokens = field(default_factory=Tokens)
     renewals: Renewals = field(default_factory=Renewals)
 
     @property
@@ -100,6 +104,12 @@ class Kit:
         return self.job.records.path
 
     @property
+    def has_pages(self) -> bool:
+        """Whether any page is read: by a rule, or because it lists rows."""
+        entries = map(self.job.entry, range(len(self.job.start)))
+        return bool(self.job.rules) or any(entry.source("sitemap", "feed") is not None for entry in entries)
+
+    @property
     def has_items(self) -> bool:
         """Whether any rule of the job gives items, or rows are items."""
         entries = map(self.job.entry, range(len(self.job.start)))
@@ -107,23 +117,16 @@ class Kit:
         return rows or any(rule.item for rule in self.job.rules.values())
 
 
-def dest_of(loaded: Loaded, job: Job, options: Options) -> Path:
-    """Where files go: the command line's, else the job's (relative to its file), else output/<name>."""
-    if options.dest is not None:
-        return options.dest
-    return loaded.folder_of(("dest",)) / job.dest if job.dest is not None else Path("output") / job.name
-
-
 def settle(loaded: Loaded) -> tuple[Job, dict[str, str]]:
-    """The job with its settings rendered, and its secrets; refuses what is not built.
+    """The job with its settings rendered, and its secrets.
 
     Raises:
-        JobError: a secret that is not set, a file or list that cannot be read, a key whose work is not built yet, or
-            that this machine cannot do.
+        JobError: a secret that is not set, a file or list that cannot be read, what this machine cannot do.
     """
-    wrong = [(where, f"{name} is not built yet") for where, name in unbuilt(loaded.job)]
-    wrong += _unreadable(loaded.job.http, loaded.folder)
+    wrong = list(_unreadable(loaded.job.http, loaded.folder))
+    wrong += _wrong_cookies(loaded.job.http, loaded.folder)
     wrong += transports.mistakes(loaded.job)
+    wrong += sheets.mistakes(loaded.job)
     wrong += sources.mistakes(loaded.job, loaded.folder, loaded.variables)
     if wrong:
         raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
@@ -131,7 +134,61 @@ def settle(loaded: Loaded) -> tuple[Job, dict[str, str]]:
         return loaded.job, {}
     from scraper.job.load import settle_secrets, settled
 
-    return settled(loaded), settle_secrets(loaded)
+    known = settle_secrets(loaded)
+    if wrong := list(_wrong_proxies(loaded.job.http, known)):
+        raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
+    return settled(loaded), known
+
+
+def _wrong_cookies(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Cookies that cannot be had from a browser, or not be saved."""
+    if http.save_cookies is not None and not (folder / http.save_cookies).parent.is_dir():
+        yield ("http", "save_cookies"), f"{http.save_cookies}: its folder does not exist"
+    if http.cookies_from_browser is not None:
+        from scraper.net import cookiefile
+
+        try:
+            cookiefile.check_browser()
+        except cookiefile.BrowserError as error:
+            yield ("http", "cookies_from_browser"), str(error)
+
+
+def fill_from_browser(loaded: Loaded, outgoing: Outgoing) -> None:
+    """Puts the cookies of the browser that the job names into the jar, those of the job's own hosts.
+
+    Raises:
+        JobError: they cannot be read.
+    """
+    browser = outgoing.http.cookies_from_browser
+    if browser is None:
+        return
+    from scraper.net import cookiefile
+
+    try:
+        outgoing.cookies.fill(cookiefile.of_browser(browser, outgoing.home_hosts))
+    except cookiefile.BrowserError as error:
+        raise errors.JobError([loaded.mistake(("http", "cookies_from_browser"), str(error))]) from error
+
+
+def save_cookies(kit: Kit) -> None:
+    """Writes the jar where the job says; what does not succeed is told, and the run is what it was."""
+    name = kit.job.http.save_cookies
+    if name is None or kit.options.dry:
+        return
+    from scraper.net import cookiefile
+
+    try:
+        cookiefile.write_cookies_txt(kit.folder / name, kit.courier.outgoing.cookies)
+    except OSError as error:
+        log.error("http.save_cookies: %s cannot be written: %s", name, error.strerror)
+
+
+def _wrong_proxies(http: Http, known: Mapping[str, str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The proxies whose URLs turn out to be none, now that the secrets in them are known."""
+    for key, url in proxylist.urls_of(http.proxies).items():
+        told = proxylist.mistake(secrets.reveal(url, known.__getitem__)) if secrets.names(url) else None
+        if told is not None:
+            yield ("http", "proxies", key), secrets.display(secrets.conceal(told, known))
 
 
 def _unreadable(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -144,6 +201,8 @@ def _unreadable(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...
             continue
         try:
             if where[-1] == "cookies":
+                if http.save_cookies and Path(path) == Path(http.save_cookies) and not (folder / path).exists():
+                    continue  # the run makes it
                 from scraper.net.cookies import read_cookies_txt
 
                 read_cookies_txt(folder / path)
@@ -157,19 +216,21 @@ def _unreadable(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...
 
 def fingerprint(loaded: Loaded, limit: int | None, lists: Mapping[str, str]) -> str:
     """By what an open run is recognised: start (a list by its content), rules, vars and limit (DESIGN 2)."""
-    start = [
-        {**entry, "list": lists[entry["list"]]} if isinstance(entry, dict) and "list" in entry else entry
-        for entry in loaded.data["start"]
-    ]
+    start = [_by_content(entry, lists) if isinstance(entry, dict) else entry for entry in loaded.data["start"]]
     parts = [start, loaded.data.get("rules"), dict(loaded.variables), limit]
     # Not sorted: the order of rules and fields says something too.
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
+def _by_content(entry: dict[str, Any], lists: Mapping[str, str]) -> dict[str, Any]:
+    return {key: lists[value] if key in ("list", "records") else value for key, value in entry.items()}
+
+
 def home_origins(job: Job, names: Mapping[str, Any]) -> set[str]:
     """The origins of the URLs written in start, login and http.origins, not of rows."""
     texts = [getattr(step, step.verb) for step in job.login if step.form is None]
-    texts += [entry.url or "" for entry in (job.entry(at) for at in range(len(job.start)))]
+    entries = [job.entry(at) for at in range(len(job.start))]
+    texts += [text for entry in entries for text in (entry.url, entry.source("sitemap", "feed")) if text is not None]
     found = {urls.origin(origin) for origin in job.http.origins}
     for text in texts:
         url = _rendered(origin_part(text), names) if is_template(text) else text
@@ -188,13 +249,17 @@ def _rendered(head: str, names: Mapping[str, Any]) -> str:
 
 
 def origin_part(text: str) -> str:
-    """As much of a URL's template as tells its origin: up to the first slash of its path outside of `{{ }}`."""
+    """As much of a URL's template as tells its origin: up to the first slash of its path outside of `{{ }}`.
+
+    Where no `//` stands outside, as in `{{ base }}/x`, the origin is one of the values.
+    """
+    before = 2 if "//" in re.sub(r"\{\{.*?\}\}", "", text) else 0
     depth, slashes = 0, 0
     for at, char in enumerate(text):
         depth += text.startswith("{{", at) - text.startswith("}}", at)
         if depth == 0 and char == "/":
             slashes += 1
-            if slashes == 3:
+            if slashes > before:
                 return text[: at + 1]
     return text
 
@@ -204,7 +269,7 @@ def outgoing_for(job: Job, folder: Path, names: Mapping[str, Any], state: State,
 
     def lookup(name: str) -> str:
         kind, _, rest = name.partition(":")
-        return state.saved[rest] if kind == "saved" else known[name]
+        return state.saved[rest.removesuffix(BEFORE)] if kind == "saved" else known[name]
 
     return Outgoing(job.http, lookup, home_origins(job, names), folder)
 

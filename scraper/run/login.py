@@ -11,70 +11,121 @@ from dataclasses import replace
 from typing import Any
 
 from scraper import errors, secrets, urls
-from scraper.fetch import exchange, first_hop
+from scraper.errors import Exit
 from scraper.job import template
 from scraper.job.parts import LoginStep, LongSelector
 from scraper.model import Page, Request
-from scraper.net import retry
-from scraper.net.redirect import Hop
-from scraper.page.document import check_expect, open_page
+from scraper.page import forms
+from scraper.page.document import Document, check_expect, open_page, page_names
 from scraper.page.follow import request_parts
 from scraper.page.selectors import compile_selector
+from scraper.run import tokens
 from scraper.run.control import Control
+from scraper.run.exchanges import KIND, fetched
 from scraper.run.kit import Kit
+from scraper.run.work import put_back
 
 log = logging.getLogger("scraper")
-KIND = "login"
 
 
 def log_in(kit: Kit, control: Control) -> bool:
     """Performs the steps; False where one failed, or the run is to stop."""
+    page: Page | None = None
     for at, step in enumerate(kit.job.login):
-        request = _request(kit, at, step)
+        request = Request("POST", "", rule=KIND, place=(0, at))
         try:
-            page = _fetch(kit, request, step)
-            _learn(kit, at, step, page)
+            if step.token is not None:
+                tokens.fetch(kit, at, step)
+            elif page is not None and _is_done(kit, step, page):
+                log.info("login step %d: its form is not there, and its page is: the session still stands", at + 1)
+            else:
+                request = _request(kit, at, step, page)
+                page = fetched(kit, request, (step.expect.status if step.expect else None) or ())
+                _learn(kit, at, step, page)
         except errors.RequestError as error:
-            why = secrets.display(kit.courier.conceal(f"login step {at + 1}: {error.message}"))
-            # By its body it is another than the page of that URL, which may have an ending of its own.
-            told = replace(request, json={"login step": at + 1})
-            kit.ledger.add_ended(told, error.ending, why)
-            kit.events.page_ended(error.url, error.ending, why)
+            _tell(kit, at, request, error)
             return False
         if control.stopping:
             return False
     return True
 
 
-def _request(kit: Kit, at: int, step: LoginStep) -> Request:
+def keep_token(kit: Kit, control: Control) -> None:
+    """A new token before the one in force ends, or for what was refused with it, which then goes first.
+
+    Where there is none the run ends, and stays open.
+    """
+    if control.stopping:
+        return
+    if kit.tokens.is_due(kit.courier.clock()):
+        at, _ = kit.tokens.step
+        try:
+            tokens.renew(kit)
+        except errors.RequestError as error:
+            _tell(kit, at, Request("POST", "", rule=KIND, place=(0, at)), error)
+            control.stop(Exit.FAILURES)
+            return
+    for kind, work in kit.tokens.take():
+        put_back(kit, kind, work, first=True)
+
+
+def _tell(kit: Kit, at: int, request: Request, error: errors.RequestError) -> None:
+    why = secrets.display(kit.courier.conceal(f"login step {at + 1}: {error.message}"))
+    # By its body it is another than the page of that URL, which may have an ending of its own.
+    told = replace(request, url=request.url or error.url, json={"login step": at + 1})
+    kit.ledger.add_ended(told, error.ending, why)
+    kit.events.page_ended(error.url, error.ending, why)
+
+
+def _request(kit: Kit, at: int, step: LoginStep, page: Page | None) -> Request:
+    """The request of a step; its templates see the page before it as `page`."""
+    names = kit.names if page is None else {**kit.names, **page_names(page)}
     try:
-        url = urls.fixed(template.render_text(getattr(step, step.verb), kit.names))
-        return Request(step.verb.upper(), url, rule=KIND, place=(0, at), **request_parts(step, kit.names))
+        if step.form is not None:
+            assert page is not None, "job/sessions.py: a form has a page before it"
+            return _form_request(at, step, page, names)
+        url = urls.fixed(template.render_text(getattr(step, step.verb), names))
+        return Request(step.verb.upper(), url, rule=KIND, place=(0, at), **request_parts(step, names))
     except template.TemplateError as error:
         raise errors.JobError([kit.loaded.mistake(("login", at), str(error))]) from error
 
 
-def _fetch(kit: Kit, request: Request, step: LoginStep) -> Page:
-    """The page of a step, with the retries and redirects of any other."""
-    expected = (step.expect.status if step.expect else None) or ()
-    hop, attempt, wait = first_hop(request), 1, 0.0
-    while True:
-        kit.scheduler.put(KIND, urls.host_key(hop.url), hop, wait)
-        taken = kit.scheduler.take(KIND)
-        assert taken is not None, "nobody closes the scheduler before the login is done"
-        try:
-            found = exchange(kit.courier, request, hop, expected)
-        except errors.RequestError as error:
-            decision = retry.decide_retry(retry.Attempt(attempt, hop.method, error), kit.courier.http.retry)
-            if isinstance(decision, retry.GiveUp):
-                raise decision.error from error
-            hop, attempt, wait = first_hop(request), attempt + 1, decision.seconds
-            continue
-        finally:
-            kit.scheduler.release(KIND, taken[0])
-        if not isinstance(found, Hop):
-            return found
-        hop, wait = found, 0.0
+def _form_request(at: int, step: LoginStep, page: Page, names: Any) -> Request:
+    """The form of the page before, sent.
+
+    Raises:
+        ShapeError: there is none.
+    """
+    document = open_page(page, "html")
+    found = _form(document, step, names)
+    if found is None:
+        raise errors.ShapeError(page.url, f'login.{at}.form: "{step.form}" finds no form on {page.url}', final=True)
+    parts = request_parts(step.model_copy(update={"data": None}), names)
+    data = step.data if not isinstance(step.data, str) else None
+    try:
+        made = forms.form_request(found, page, document, forms.rendered(data or {}, names))
+    except forms.FormError as error:
+        raise errors.ShapeError(page.url, f'login.{at}.form: "{step.form}": {error}', final=True) from error
+    parts["headers"] = forms.merged_headers(parts.get("headers"), made)
+    return replace(made, rule=KIND, place=(0, at), **parts)
+
+
+def _form(document: Document, step: LoginStep, names: Any) -> Any:
+    return compile_selector(step.form or "", "css").match(document.root, document.scope(names))
+
+
+def _is_done(kit: Kit, step: LoginStep, page: Page) -> bool:
+    """Whether a form is gone because nobody needs it: a session that was kept shows what comes behind it."""
+    if step.form is None or step.expect is None or step.expect.has is None:
+        return False
+    document = open_page(page, "html")
+    if _form(document, step, kit.names) is not None:
+        return False
+    try:
+        check_expect(page, document, step.expect, "css", kit.names)
+    except errors.ShapeError:  # then the form is what is missing, and that is told
+        return False
+    return True
 
 
 def _learn(kit: Kit, at: int, step: LoginStep, page: Page) -> None:

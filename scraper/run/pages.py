@@ -15,8 +15,11 @@ from scraper.model import Page, Reading, Request
 from scraper.net.redirect import Hop
 from scraper.page import reader
 from scraper.page.document import check_expect, open_page
+from scraper.run.listings import entry_of, read_listing
+from scraper.run.windows import ended_at_seen, is_window
 from scraper.run.work import Looper, Work
 from scraper.state.ledger import PageTask
+from scraper.state.pages import ELSEWHERE
 
 T = TypeVar("T")
 log = logging.getLogger("scraper")
@@ -32,13 +35,15 @@ class PageWorker(Looper[PageTask]):
 
     def attempt(self, work: Work[PageTask]) -> Page | Hop:
         """One exchange; a page that misses its rule's `expect` is a failure that may be tried again."""
-        work.logins = self.kit.logins.number
+        work.logins = self.kit.logins.seen()
         if work.task.request.method not in self.kit.courier.http.retry.methods and work.hop is work.start:
             self._note_sending(work)
         reads = self._reads(work.task)
         rules = [self._rule(request) for _, request in reads]
         try:
-            found = exchange(self.kit.courier, work.task.request, work.hop, wanted_statuses(rules))
+            found = exchange(
+                self.kit.courier, work.task.request, work.hop, wanted_statuses(rules), earlier=self._earlier(work)
+            )
         except errors.StatusError as error:
             raise self._missed(work, error, rules) from error
         if isinstance(found, Page):
@@ -48,6 +53,11 @@ class PageWorker(Looper[PageTask]):
             work.again = False
             self._checked = frozenset(read_id for read_id, _ in reads)
         return found
+
+    def _earlier(self, work: Work[PageTask]) -> Page | None:
+        """The page as an earlier run kept it: asked for under a condition, once; one that is read again comes whole."""
+        is_first = work.attempt == 1 and work.task.read is None and work.task.request.method == "GET"
+        return self.kit.bodies.earlier(work.task.request) if is_first else None
 
     def _reads(self, task: PageTask) -> list[tuple[int, Request]]:
         """The readings of a page that are to be done."""
@@ -78,10 +88,30 @@ class PageWorker(Looper[PageTask]):
         status = error.status if isinstance(error, errors.StatusError) else None
         self.kit.ledger.end_page(
             work.task.id, error.ending, why=error.message, status=status, attempts=work.attempt,
-            seconds=self.seconds(work),
+            seconds=self.seconds(work), asked=work.task.request,
         )  # fmt: skip
         self._discard(work)
         self.kit.events.page_ended(error.url, error.ending, error.message)
+
+    def left(self, work: Work[PageTask], hop: Hop) -> bool:
+        """Whether the page is read as another one, to which it is redirected (state/redirects.py).
+
+        Only a GET, and only where no rule says by an `expect` what it must find: a session that has ended leads every
+        page to the same one, and each is to be asked for again.
+        """
+        task = work.task
+        if task.read is not None or hop.method != "GET" or not task.request.is_plain:
+            return False
+        why = self.kit.ledger.lead(
+            task, self.kit.courier.conceal(hop.url), lambda request: self._rule(request).expect is None,
+            is_public=hop.guarded, attempts=work.attempt, seconds=self.seconds(work),
+        )  # fmt: skip
+        if why is None:
+            return False
+        self.kit.events.page_ended(secrets.display(task.request.full_url), ELSEWHERE, why)
+        self.reread()
+        self._discard(work)
+        return True
 
     def _renew(self, work: Work[PageTask], found: Reading | errors.RequestError) -> None:
         """The page was read again for files that were refused; it has ended before, and stays as it was."""
@@ -99,14 +129,15 @@ class PageWorker(Looper[PageTask]):
         self.control.changed.set()
 
     def _rule(self, request: Request) -> Rule:
-        return self.kit.job.rules[request.rule or ""]
+        """What a page must be: any that is good, where its rows are listed for a start entry."""
+        return Rule() if entry_of(request.rule) is not None else self.kit.job.rules[request.rule or ""]
 
     # -- what a rule expects ---------------------------------------------------------------------------
 
     def _missed(self, work: Work[PageTask], error: errors.StatusError, rules: list[Rule]) -> errors.RequestError:
         """A status that an `expect` leaves out is a shape that may be tried again; one that asks to wait stays."""
         picky = next((rule for rule in rules if rule.expect and rule.expect.status), None)
-        if picky is None or error.status in self.kit.courier.http.retry.statuses:
+        if picky is None or error.status in self.kit.courier.http.retry.statuses or self.has_lost_token(work, error):
             return error
         work.again = True
         return _wrong_status(error.url, error.status, picky)
@@ -116,14 +147,12 @@ class PageWorker(Looper[PageTask]):
             raise _wrong_status(page.url, page.status, rule)
         if rule.expect is not None and rule.expect.has is not None:
             document = open_page(page, rule.read, rule.parser)
-            check_expect(page, document, rule.expect, rule.language, self.kit.names)
+            check_expect(page, document, rule.expect, rule.language, self.kit.names, rule.parser)
 
     def may_wait(self, work: Work[PageTask], error: errors.RequestError) -> bool:
         """A page that misses its `expect` waits for a new login, once (JOBS.md, Pages)."""
-        if not work.again or work.asked_login or not self.kit.job.login:
+        if not (work.again and self.kit.job.login and self.kit.logins.ask(work)):
             return False
-        work.asked_login = True
-        self.kit.logins.ask(work)
         self.control.changed.set()
         return True
 
@@ -135,12 +164,11 @@ class PageWorker(Looper[PageTask]):
         self.kit.bodies.keep(task.id, page)
         reads = [each for each in ledger.open_reads(task.id) if each[0] in self._checked]
         readings = [(read_id, request, self._read(page, request)) for read_id, request in reads]
-        failed = next((found for _, _, found in readings if isinstance(found, errors.RequestError)), None)
-        ending, why = ("ok", "") if failed is None else (failed.ending, failed.message)
+        ending, why = _ended(page, [found for _, _, found in readings])
         with ledger.db.transaction():
             for read_id, request, found in readings:
                 if isinstance(found, Reading):
-                    ledger.commit_reading(read_id, request, self._limited(found), secrets.display(page.url))
+                    ledger.commit_reading(read_id, request, self._bounded(request, found), secrets.display(page.url))
             ledger.end_page(
                 task.id, ending, why=why, status=page.status, attempts=work.attempt, seconds=self.seconds(work),
                 digest=hashlib.sha256(page.body).hexdigest(),
@@ -149,16 +177,31 @@ class PageWorker(Looper[PageTask]):
         return ending, why
 
     def _read(self, page: Page, request: Request) -> Reading | errors.RequestError:
-        page = replace(page, request=request)
+        page, entry = self._as_asked(page, request), entry_of(request.rule)
         try:
-            reading = reader.read(
-                page, request.rule or "", self._rule(request), self.kit.names, self.kit.job.files, self.kit.job.rules,
-                records_name=self.kit.records_path, previous=request.before,
-                conceal=self.kit.courier.conceal if self.kit.courier.known else None,
-            )  # fmt: skip
+            reading = self._by_rule(page) if entry is None else read_listing(self.kit, entry, page)
+            if is_window(rule := self._rule(request)):
+                reading = ended_at_seen(self.kit.ledger, rule, request, reading)
         except errors.RequestError as error:
             return error
         return each_text(reading, self.kit.courier.conceal) if self.kit.courier.known else reading
+
+    def _as_asked(self, page: Page, request: Request) -> Page:
+        """The page as one finding of it asked for it, its URL spelled as there, unless a redirect led elsewhere.
+
+        Which of several spellings was fetched hangs on threads; what is read must not.
+        """
+        came, asked = self.kit.courier.conceal(page.url), request.full_url
+        is_same = came != asked and urls.canonical(came) == urls.canonical(asked)
+        return replace(page, request=request, url=asked if is_same else came)
+
+    def _by_rule(self, page: Page) -> Reading:
+        request = page.request
+        return reader.read(
+            page, request.rule or "", self._rule(request), self.kit.names, self.kit.job.files, self.kit.job.rules,
+            records_name=self.kit.records_path, previous=request.before,
+            conceal=self.kit.courier.conceal if self.kit.courier.known else None, agent=self.kit.robots.obeyed_by,
+        )  # fmt: skip
 
     def reread(self) -> None:
         """Does what is left to be read of pages that have ended: a late or a nearer finding asks for it."""
@@ -174,7 +217,7 @@ class PageWorker(Looper[PageTask]):
 
     def _read_late(self, page_id: int, read_id: int, request: Request, url: str) -> bool:
         """One reading of a page that was kept; False where it must be fetched again."""
-        page = self.kit.bodies.load(page_id, request)
+        page = self.kit.bodies.load(page_id, self.kit.ledger.asked(page_id) or request)
         if page is None:
             return False
         try:
@@ -185,13 +228,38 @@ class PageWorker(Looper[PageTask]):
                 return False
             found = error
         if isinstance(found, Reading):
-            self.kit.ledger.commit_reading(read_id, request, self._limited(found), url)
+            with self.kit.ledger.db.transaction():
+                self.kit.ledger.commit_reading(read_id, request, self._bounded(request, found), url)
         else:
             self.kit.ledger.end_page(page_id, found.ending, why=found.message, status=page.status)
             self.kit.events.page_ended(page.url, found.ending, found.message)
         return True
 
-    # -- --limit ---------------------------------------------------------------------------------------
+    # -- bounds ---------------------------------------------------------------------------------------
+
+    def _bounded(self, request: Request, reading: Reading) -> Reading:
+        """A reading within `--limit`, and within `max_pages` of what it follows; inside its transaction."""
+        bounds = {
+            target: bound
+            for target, follow in self._rule(request).follow.items()
+            if (bound := getattr(follow, "max_pages", None)) is not None
+        }
+        reading = self._limited(reading)
+        return reading if not bounds else self._cut(reading, bounds)
+
+    def _cut(self, reading: Reading, bounds: Mapping[str, int]) -> Reading:
+        room = {target: bound - self.kit.ledger.pages_of(target) for target, bound in bounds.items()}
+        kept, cut = list[Request](), list(reading.skipped)
+        for one in reading.requests:
+            target = one.rule or ""
+            if one.n > 1 or target not in room or self.kit.ledger.is_known(one):
+                kept.append(one)
+            elif room[target] > 0:
+                room[target] -= 1
+                kept.append(one)
+            else:
+                cut.append((one, "limit"))
+        return replace(reading, requests=tuple(kept), skipped=tuple(cut))
 
     def _limited(self, reading: Reading) -> Reading:
         """As many items as the limit leaves room for, with their files; files where the job has no items."""
@@ -214,6 +282,18 @@ class PageWorker(Looper[PageTask]):
         met = self.kit.ledger.items_met() if self.kit.has_items else self.kit.ledger.files_met()
         if met >= limit:
             self.kit.ledger.end_all("page", "skipped:limit")
+
+
+def _ended(page: Page, readings: Iterable[Reading | errors.RequestError]) -> tuple[str, str]:
+    """How a page ended that was read like this, and why."""
+    found = list(readings)
+    failed = next((one for one in found if isinstance(one, errors.RequestError)), None)
+    if failed is not None:
+        return failed.ending, failed.message
+    others = [one.duplicate_of for one in found if isinstance(one, Reading)]
+    if others and None not in others:
+        return "skipped:duplicate", f"its canonical URL is {others[0]}"
+    return ("unchanged" if page.unchanged else "ok"), ""
 
 
 def wanted_statuses(rules: Iterable[Rule]) -> tuple[int, ...]:

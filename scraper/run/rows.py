@@ -1,6 +1,6 @@
-"""Start entries queued: a request at once, a list a batch of rows at a time.
+"""Start entries queued: a request at once, rows (of a list, of `for`) a batch at a time.
 
-    lists.source -> rows -> what each gives -> one transaction: all of it, and the position behind the batch
+    lists -> rows -> what each gives -> one transaction: all of it, and the position behind the batch
 
 A killed run continues behind the position, which counts rows over all files of the entry.
 Rows are what the user wrote down: what they lead to is named, not found in a page. A row
@@ -66,19 +66,23 @@ def queue_entries(kit: Kit) -> Iterator[None]:
         done, whole = kit.ledger.rows_done(at)
         if whole:
             continue
-        if kit.job.entry(at).list_ is not None:
-            yield from _queue_list(kit, at, done)
+        if kit.job.entry(at).source("list", "records", "for") is not None:
+            yield from _queue_rows(kit, at, done)
         else:
             _queue_entry(kit, at)
             yield
 
 
 def _queue_entry(kit: Kit, at: int) -> None:
-    """An entry that is its own only row."""
+    """An entry that is its own only row, or whose rows stand on a page."""
     from scraper.run import start
 
     batch = Batch()
-    if kit.job.entry(at).as_ == "files":
+    if kit.job.entry(at).source("sitemap", "feed") is not None:
+        from scraper.run.listings import listing_of
+
+        batch.requests.append(listing_of(kit, at))
+    elif kit.job.entry(at).as_ == "files":
         if (reading := start.reading_of(kit, at)) is not None:
             batch.readings.append(reading)
     elif (request := start.request_of(kit, at)) is not None:
@@ -88,11 +92,10 @@ def _queue_entry(kit: Kit, at: int) -> None:
         kit.ledger.note_rows(at, 1, whole=True)
 
 
-def _queue_list(kit: Kit, at: int, done: int) -> Iterator[None]:
+def _queue_rows(kit: Kit, at: int, done: int) -> Iterator[None]:
     """One transaction a batch: what its rows give, and the position behind it."""
     add = _adder(kit, at)
-    paths = paths_of(kit.job.entry(at), kit.folder, kit.loaded.variables)
-    rows = enumerate(source.rows(paths, done), done + 1)
+    rows = enumerate(_rows(kit, at, done), done + 1)
     while taken := list(islice(rows, _room(kit, at))):
         batch = Batch()
         for number, row in taken:
@@ -104,6 +107,25 @@ def _queue_list(kit: Kit, at: int, done: int) -> Iterator[None]:
         _tell(kit, at, batch)
         yield
     kit.ledger.note_rows(at, done, whole=True)
+
+
+def _rows(kit: Kit, at: int, done: int) -> Iterator[listed.Row]:
+    """The rows of an entry behind the first `done`."""
+    entry = kit.job.entry(at)
+    if entry.for_ is None:
+        paths = paths_of(entry, kit.folder, kit.loaded.variables)
+        rows = source.rows(paths, done)
+        return map(_as_recorded, rows) if entry.records is not None and paths[0].suffix == ".csv" else rows
+    from scraper.lists import axes
+
+    return islice(axes.rows(entry.for_, kit.names), done, None)
+
+
+def _as_recorded(row: listed.Row) -> listed.Row:
+    """A row of records that were written as csv, without what guards its texts from being formulas."""
+    from scraper.records.csv_ import unguarded
+
+    return row if isinstance(row, listed.Broken) else {name: unguarded(urls.text(row[name])) for name in row}
 
 
 def _room(kit: Kit, at: int) -> int:
@@ -242,10 +264,10 @@ class Read:
 
 
 def list_digests(loaded: Loaded) -> dict[str, str]:
-    """By what the lists of a job are the same lists: what `list:` says -> the digest of its files."""
+    """By what the lists of a job are the same lists: what `list:` or `records:` says -> the digest of its files."""
     entries = map(loaded.job.entry, range(len(loaded.job.start)))
     return {
-        entry.list_: listed.digest(paths_of(entry, loaded.folder, loaded.variables))
+        named: listed.digest(paths_of(entry, loaded.folder, loaded.variables))
         for entry in entries
-        if entry.list_ is not None
+        if (named := entry.source("list", "records")) is not None
     }

@@ -10,7 +10,6 @@ is open any more the run is closed: names settled, records and summary written.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -21,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scraper import errors, secrets, urls
+from scraper import errors, urls
 from scraper.download.engine import Engine
 from scraper.errors import Exit
 from scraper.files import naming
@@ -32,9 +31,8 @@ from scraper.job.fields import base_names
 from scraper.model import State, Summary
 from scraper.net.courier import Courier
 from scraper.net.hosts import Scheduler, policy_for
-from scraper.records import jsonl
 from scraper.run import kit as kits
-from scraper.run import rows, transports
+from scraper.run import results, rows, transports
 from scraper.run.admission import ASKING
 from scraper.run.control import Control, window_of
 from scraper.run.crews import crew_for
@@ -42,6 +40,8 @@ from scraper.run.events import Events
 from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
+from scraper.run.sources import dest_of
+from scraper.run.windows import newest_first, windows
 from scraper.run.work import Looper, Work, file_work, page_work, put_back
 from scraper.state import runs
 from scraper.state.bodies import Bodies
@@ -73,7 +73,7 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
         LedgerError: the ledger cannot be used.
     """
     job, known = kits.settle(loaded)
-    dest = kits.dest_of(loaded, job, options)
+    dest = options.dest or dest_of(loaded, job)
     with hold(dest, dry=options.dry) as scratch:
         state = scratch / STATE if options.dry else options.state or dest / STATE
         return Runner(loaded, job, known, dest, state, options, events, control or Control()).run()
@@ -93,6 +93,8 @@ class Runner:
         self._state = state
         self._began = self._flushed = time.monotonic()
         self._hungry: set[tuple[str, str]] = set()
+        self._is_in = False
+        self._misses: list[str] | None = None  # of `expect`; None: nobody judged
         with refusal_told(state):
             state.mkdir(parents=True, exist_ok=True)
         if options.dry:
@@ -120,20 +122,24 @@ class Runner:
         if not options.dry:
             remove_dropped(ledger, self._disk)
         ledger.begin(run_.id)
+        ledger.newest_first = newest_first(job)
         state = State()
         names = base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
         outgoing = kits.outgoing_for(job, loaded.folder, names, state, known)
+        kits.fill_from_browser(loaded, outgoing)
         rate = kits.rate_for(job)
         courier = Courier(outgoing, known, connections=job.files.jobs + 16, rate=rate, now=options.now)
         self._engine_for = partial(_engine, courier, self._disk, job)
         engine = self._engine_for(ledger, self._control.fail, lambda: self._control.stopping)
         scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login", ASKING))
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
-        bodies = Bodies(self._state / "runs" / run_.id / "pages", wanted=again)
+        bodies = Bodies(self._state, run_.id, wanted=again, secrets=known)
         bodies.clear_others()
+        robots = kits.robots_for(job)
+        engine.agent = robots.obeyed_by
         return Kit(
             job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
-            kits.robots_for(job), bodies, self._events, names, state,
+            robots, bodies, self._events, names, state,
         )  # fmt: skip
 
     def run(self) -> Summary:
@@ -148,16 +154,23 @@ class Runner:
             kits.warn_of(kit.job)
             try:
                 self._to_the_end()
-                return self._close(folder)
+                summary = self._close()
             finally:
                 self._events.done()
                 self._db.close()
                 self._disk.close()
+            if kit.job.on_finish and not self._options.dry:
+                from scraper.run import finish
+
+                stopped = self._control.stop_code
+                finish.call(kit, summary, lambda: self._control.stop_code != stopped)
+            return summary
 
     def _to_the_end(self) -> None:
         """Or until the disk takes nothing more, in whichever thread that shows."""
         try:
-            if self._log_in():
+            self._is_in = self._log_in()
+            if self._is_in:
                 self._work()
         except errors.DiskError as error:
             self._control.fail(error)
@@ -167,7 +180,8 @@ class Runner:
             return True
         from scraper.run.login import log_in
 
-        return log_in(self.kit, self._control)
+        with self.kit.courier.outgoing.logging_in():
+            return log_in(self.kit, self._control)
 
     # -- feeding ---------------------------------------------------------------------------------------
 
@@ -182,6 +196,7 @@ class Runner:
             while not self._control.stopping and (not seeded or self._is_open()):
                 seeded = seeded or next(seeding, DONE) is DONE
                 self._turn(seeded)
+            self._walked()
         finally:
             self.kit.scheduler.close()
             self._join(threads)
@@ -192,6 +207,10 @@ class Runner:
         """One turn of the main thread: fill the windows, show, wait for a change if there is nothing to queue."""
         self._control.changed.clear()
         self._log_in_again()
+        if self.kit.tokens.number:
+            from scraper.run.login import keep_token
+
+            keep_token(self.kit, self._control)
         self._read_what_was_left()
         self._feed("page")
         self._plan(seeded) if self._options.dry else self._feed("file")
@@ -235,7 +254,7 @@ class Runner:
 
     def _read_what_was_left(self) -> None:
         """Pages that no worker reads again: a killed run left them, or a start entry came when they had ended."""
-        if self.kit.job.rules and self.kit.window.is_empty:
+        if self.kit.has_pages and self.kit.window.is_empty:
             from scraper.run.pages import PageWorker
 
             PageWorker(self.kit, self._control).reread()
@@ -243,18 +262,18 @@ class Runner:
     def _log_in_again(self) -> None:
         """For pages that show that the session is gone; a login that fails ends the run, which stays open."""
         logins = self.kit.logins
-        if logins.is_due:
+        if logins.begin():
             if not self._log_in():
                 self._control.stop(self._control.stop_code or Exit.FAILURES)
                 return
-            logins.number += 1
+            logins.end()
         for work in logins.take():
             put_back(self.kit, "page", work)
 
     def _threads(self) -> list[threading.Thread]:
         """Those that fetch pages, and those of the transport that fetches files."""
         loops: list[Looper[Any]] = []
-        if self.kit.job.rules:
+        if self.kit.has_pages:
             from scraper.run.pages import PageWorker
 
             pages = 1 if self._options.limit is not None else PAGE_THREADS
@@ -336,33 +355,42 @@ class Runner:
                 self._events.planned(path)
             self.kit.ledger.end_all("file", "skipped:dry run")
 
+    def _walked(self) -> None:
+        """Nothing is open any more, or the run is stopped; the scheduler still serves (run/plan asks by it)."""
+
     # -- the end ---------------------------------------------------------------------------------------
 
-    def _close(self, folder: Path) -> Summary:
+    def _close(self) -> Summary:
         error = self._control.error
         if error is not None and not isinstance(error, errors.DiskError):
             raise error
         try:
             if error is not None:
                 log.error("%s; the same command continues where this stopped", error)
-            return self._conclude(folder, error)
+            return self._conclude(error)
         except errors.DiskError as full:
             log.error("%s; the same command continues where this stopped", full)
             return self._summary(error or full)
 
-    def _conclude(self, folder: Path, error: BaseException | None) -> Summary:
+    def _conclude(self, error: BaseException | None) -> Summary:
         """Names, records, summary; the run is closed last, so that one that is cut off here is continued here."""
         kit = self.kit
         kit.ledger.flush()
         closed = not kit.ledger.open_count and not self._control.stopping
         if closed and not self._options.dry:
             settle_names(kit.ledger, self._disk)
-        complete = closed and self._options.limit is None and not self._options.dry and not self._summary(error).failed
+        is_whole = closed and self._options.limit is None and not self._options.dry
+        summary = self._summary(error)
+        if is_whole and self._is_in:
+            self._judge(summary)
+        complete = is_whole and not summary.failed and not self._misses
         if complete:
-            kit.ledger.mark_gone()
+            kit.ledger.settle(windows(kit.job))
+            kit.bodies.prune(kit.run.date.timestamp())
         summary = self._summary(error)
         if not self._options.dry:
-            self._write(folder, summary)
+            results.write(kit, self._state, summary)
+            kits.save_cookies(kit)
         if closed:
             kit.bodies.clear()
         runs.note_end(
@@ -372,6 +400,13 @@ class Runner:
         self._keep_ledger()
         return summary
 
+    def _judge(self, summary: Summary) -> None:
+        """Whether the run brought what its job expects. One that did not is not complete: it empties no records."""
+        if self.kit.job.expect.model_fields_set:
+            self._misses = results.misses(self.kit, self._state, summary)
+            for miss in self._misses:
+                log.error("%s", miss)
+
     def _summary(self, error: BaseException | None) -> Summary:
         """What the run came to so far, by the ledger."""
         summary = runs.summary(self._db, self.kit.job.name, self.kit.run.id)
@@ -380,23 +415,15 @@ class Runner:
         return summary
 
     def _exit_code(self, failed: bool, error: BaseException | None) -> int:
-        """Several at once: 130 and 143, then 5, then 4 (DESIGN 2)."""
+        """Several at once: 130 and 143, then 5, 7, 4 (DESIGN 2); where it was judged, `expect.failed` stands for 4."""
         if self._control.stop_code is not None:
             return self._control.stop_code
         if error is not None:
             return Exit.LIMIT
-        return Exit.FAILURES if failed else Exit.DONE
-
-    def _write(self, folder: Path, summary: Summary) -> None:
-        kit = self.kit
-        if kit.has_items:
-            records = kit.ledger.records(kit.job.records.gone == "keep")
-            self._disk.write_whole(kit.records_path, jsonl.lines(records))
-        text = secrets.display(json.dumps(summary.as_dict(), ensure_ascii=False, indent=1))
-        part = folder / "summary.json.part"
-        with refusal_told(part):
-            part.write_text(text + "\n", "utf-8")
-            part.replace(folder / "summary.json")
+        if self._misses:
+            return Exit.EXPECT
+        is_bounded = self._misses is not None and self.kit.job.expect.failed is not None
+        return Exit.FAILURES if failed and not is_bounded else Exit.DONE
 
 
 def _engine(

@@ -134,6 +134,8 @@ class Start:
 
     def _url(self, row: Row, names: Mapping[str, Any]) -> str:
         column = self.entry.column
+        if column is None and self.entry.url is None:
+            column = "url"  # of what lists rows: a sitemap's page, the link of a feed's entry
         given = template.render(self.entry.url or "", names) if column is None else row.get(column)
         if given is None or given == "":
             raise RowError(f"{column or 'its URL'} is empty")

@@ -23,6 +23,7 @@ from scraper.state.ledger import FileTask, PageTask
 
 log = logging.getLogger("scraper")
 T = TypeVar("T")
+UNAUTHORIZED = 401
 
 
 @dataclass(slots=True)
@@ -34,7 +35,9 @@ class Work(Generic[T]):
         again: whether the failure at hand may be tried again whatever its class.
         asking: the robots.txt that it is fetching first.
         home: the host under which the ledger keeps it.
-        logins: how many logins there were when its attempt began; asked_login: whether it asked for another.
+        token: number of the token in force when its attempt began; asked_token: of the one that it asked to replace
+            last, and asks: how often it did so.
+        logins: the login that its attempt saw; asked_login: whether it had one of its own.
     """
 
     task: T
@@ -48,6 +51,9 @@ class Work(Generic[T]):
     asking: Asking | None = None
     logins: int = 0
     asked_login: bool = False
+    token: int = 0
+    asked_token: int = 0
+    asks: int = 0
     home: str = ""
 
     @property
@@ -68,11 +74,11 @@ def file_work(task: FileTask) -> Work[FileTask]:
     return Work(task, hop, hop, task.download.found, task.download.via_public)
 
 
-def put_back(kit: Kit, kind: str, work: Work[Any], seconds: float = 0.0) -> None:
-    """The work begins anew, at its first host, after so many seconds."""
+def put_back(kit: Kit, kind: str, work: Work[Any], seconds: float = 0.0, *, first: bool = False) -> None:
+    """The work begins anew, at its first host, after so many seconds; `first`: before what waits there."""
     work.attempt += 1
     work.hop = work.start
-    kit.scheduler.put(kind, work.host, work, seconds)
+    kit.scheduler.put(kind, work.host, work, seconds, first=first)
 
 
 class Worker(Generic[T]):
@@ -93,6 +99,10 @@ class Worker(Generic[T]):
         """The work failed, or is skipped, for good."""
         raise NotImplementedError
 
+    def left(self, work: Work[T], hop: Hop) -> bool:
+        """Whether the work has ended, since its redirect leads to what is worked on already."""
+        return False
+
     def may_wait(self, work: Work[T], error: errors.RequestError) -> bool:
         """Whether a failed attempt waits for something else than its host; who keeps it puts it back."""
         return False
@@ -101,6 +111,7 @@ class Worker(Generic[T]):
         """Whether the work is attempted now; if not, it went back to the scheduler or has ended."""
         work.began = work.began or self.kit.courier.clock()
         work.again = False
+        work.token = self.kit.tokens.number
         try:
             if (verdict := self.kit.scheduler.given_up(host)) is not None:
                 raise given_up(work.hop.url, verdict)
@@ -119,14 +130,30 @@ class Worker(Generic[T]):
             Exception: what is no outcome.
         """
         if isinstance(result, Hop):
-            work.hop = result
-            self.kit.scheduler.put(self.kind, work.host, work)
+            if not self.left(work, result):
+                work.hop = result
+                self.kit.scheduler.put(self.kind, work.host, work)
         elif isinstance(result, errors.RequestError):
             self.failed(work, result)
         elif isinstance(result, BaseException):
             raise result
         else:
+            if work.token:
+                self.kit.tokens.served(work)
             self.succeeded(work, result)
+
+    def has_lost_token(self, work: Work[T], error: errors.RequestError) -> bool:
+        """Whether the token of the login was refused (RFC 6750 section 3.1), and not what the job gives besides."""
+        if not (self.kit.tokens.number and isinstance(error, errors.StatusError) and error.status == UNAUTHORIZED):
+            return False
+        own = getattr(getattr(work.task, "request", None), "auth", None)
+        return own is None and self.kit.courier.outgoing.is_home(work.hop.url)
+
+    def _waits_for_token(self, work: Work[T], error: errors.RequestError) -> bool:
+        if not self.has_lost_token(work, error) or not self.kit.tokens.ask(self.kind, work):
+            return False
+        self.control.changed.set()
+        return True
 
     def seconds(self, work: Work[T]) -> float:
         """How long the work has taken so far."""
@@ -138,7 +165,7 @@ class Worker(Generic[T]):
         if isinstance(error, errors.SkippedError) or (error.final and not error.sent):
             self.ended(work, error)
             return
-        if self.may_wait(work, error):
+        if self._waits_for_token(work, error) or self.may_wait(work, error):
             return
         attempt = retry.Attempt(work.attempt, work.hop.method, error, work.again)
         decision = retry.decide_retry(attempt, self.kit.courier.http.retry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
 from scraper.model import Stood
 from scraper.state.db import Database
@@ -39,6 +39,7 @@ class Book:
     Attributes:
         run: the run that is worked on.
         pending: how many pages and files have no ending, by kind and host.
+        newest_first: rules whose items stand in the records before those that older runs found.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Book:
         self._host_numbers = Numbers(db, "hosts")
         self._template_numbers = Numbers(db, "templates")
         self._number = 0
+        self.newest_first: Collection[str] = ()
         self._lock = threading.Lock()
         self._open = dict.fromkeys(_OPEN, 0)
         self._grown: set[tuple[str, str]] = set()

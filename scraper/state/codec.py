@@ -25,13 +25,15 @@ def encode_place(place: Place) -> bytes:
 
 def encode_rank(place: Place) -> bytes:
     """Bytes whose order is that of `model.rank`: nearer to the start first, then record order."""
-    return _rank_above(place[:-1]) + _number(place[-1]) if place else _number(0)
+    if len(place) < 2:
+        return b"".join(map(_number, (rank(place)[0], *place)))
+    return _rank_above(place[:-2]) + _number(place[-2]) + _number(place[-1])
 
 
 @lru_cache(maxsize=256)
 def _rank_above(above: Place) -> bytes:
-    """The rank of what stands below `above`, without its last number: the same for all rows of a list."""
-    return b"".join(map(_number, (rank((*above, 0))[0], *above)))
+    """The rank of what stands below `above`, without its last two numbers: the same for all links of a page."""
+    return b"".join(map(_number, (rank((*above, 0, 0))[0], *above)))
 
 
 def decode_rank(data: bytes) -> Place:
@@ -66,7 +68,7 @@ def fold_mark(fold: str) -> int:
 
 def dump(value: Any) -> str:
     """JSON that keeps dates as dates."""
-    return json.dumps(value, default=_default, ensure_ascii=False, separators=(",", ":"))
+    return _encoded(value)
 
 
 def load(text: str) -> Any:
@@ -153,13 +155,13 @@ def _request(given: dict[str, Any]) -> Request:
     return Request(**given)
 
 
+_ASKED = tuple((each.name, each.default) for each in fields(Request))
+_asked = attrgetter(*(name for name, _ in _ASKED))
+
+
 def _as_dict(value: Request) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for each in fields(value):
-        inner = getattr(value, each.name)
-        if inner is not None and inner != each.default:
-            kept[each.name] = inner
-    return kept
+    pairs = zip(_ASKED, _asked(value), strict=True)
+    return {name: inner for (name, plain), inner in pairs if inner is not None and inner != plain}
 
 
 def _default(value: Any) -> Any:
@@ -170,6 +172,10 @@ def _default(value: Any) -> Any:
     if hasattr(value, "model_dump"):  # Auth; its class is not loaded by who has none
         return value.model_dump(exclude_none=True)
     return _mapping(value)
+
+
+_encoded = json.JSONEncoder(default=_default, ensure_ascii=False, separators=(",", ":")).encode
+"""Made once: `json.dumps` makes one for each text that is not at its defaults."""
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -48,6 +49,9 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 class Database:
     """The open file.
 
+    Args:
+        read_only: to be asked and not changed; it must be there.
+
     Attributes:
         commits: how often something may have been committed.
         rollbacks: how often a transaction was undone: what is kept in memory beside the file may be stale then.
@@ -57,7 +61,7 @@ class Database:
         DiskError: it cannot be written.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         self._lock = threading.RLock()
         self._depth = 0
         self._path = path
@@ -65,13 +69,39 @@ class Database:
         self._synced = 0
         self.commits = 0
         self.rollbacks = 0
+        self.is_read_only = read_only
         with _told(path):
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAIT)
+            self._connection = _opened_to_read(Path(path)) if read_only else _opened(str(path))
             try:
                 self._prepare()
             except BaseException:
                 self._connection.close()
                 raise
+
+    @classmethod
+    @contextlib.contextmanager
+    def reading(cls, path: Path) -> Iterator[Database]:
+        """The ledger as it is now, also while a run writes it: what is asked of it is answered as of one moment.
+
+        Nothing is written: a ledger of an earlier version is copied, and the copy brought up.
+
+        Raises:
+            LedgerError: as for any.
+        """
+        db = cls(path, read_only=True)
+        try:
+            version = db.value("PRAGMA user_version")
+            if version == schema.VERSION:
+                db.execute("BEGIN")
+                yield db
+                return
+        finally:
+            db.close()
+        with tempfile.TemporaryDirectory(prefix="scraper-") as folder:
+            copy = Path(folder, "ledger.db")
+            cls.copy(path, copy)
+            with contextlib.closing(cls(copy)) as db:
+                yield db
 
     @staticmethod
     def copy(source: Path, goal: Path) -> None:
@@ -90,14 +120,21 @@ class Database:
 
     def _prepare(self) -> None:
         self._connection.row_factory = sqlite3.Row
+        if self.is_read_only:
+            self._check_version()
+            return
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         self._migrate()
 
-    def _migrate(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+    def _check_version(self) -> int:
+        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         if version > schema.VERSION:
             raise LedgerError(f"{self._path}: written by a later version of scraper (ledger {version})")
+        return version
+
+    def _migrate(self) -> None:
+        version = self._check_version()
         for name, function in _FUNCTIONS.items():
             self._connection.create_function(name, 1, function, deterministic=True)
         steps = enumerate(schema.MIGRATIONS[version:], version + 1) if version else [(schema.VERSION, schema.NEW)]
@@ -204,6 +241,31 @@ class Database:
         """Closes the file."""
         with self._lock:
             self._connection.close()
+
+
+def _opened(path: str, **how: Any) -> sqlite3.Connection:
+    connection: sqlite3.Connection
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAIT, **how)
+    return connection
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing.
+
+    Not `mode=ro`, which leaves its files beside a ledger that nobody else has open; where the folder cannot be
+    written there is nobody who writes, and `immutable` needs none of them.
+    """
+    uri = path.resolve().as_uri()
+    connection = _opened(f"{uri}?mode=rw", uri=True)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return connection
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        return _opened(f"{uri}?immutable=1", uri=True)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from itertools import islice
+from typing import Any
 
 from scraper import secrets
 from scraper.model import Download, Failure, Item, Reading
@@ -13,6 +15,9 @@ from scraper.state.db import Row
 
 RECORDS = 200
 """Items whose files are looked at together."""
+_LAST_RUN = 1 << 40
+"""More runs than there will be."""
+_KNOWN = "FROM items WHERE (?1 OR gone_run IS NULL) AND (?2 IS NULL OR last_run = ?2) ORDER BY place, rule"
 
 
 class ItemBook(Book):
@@ -32,7 +37,7 @@ class ItemBook(Book):
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rule, key) DO UPDATE SET fields = excluded.fields,"
             " before = excluded.before, url = excluded.url, place = excluded.place, rank = excluded.rank,"
             " read = excluded.read, last_run = excluded.last_run, gone_run = NULL",
-            item.rule, key, fields, before, secrets.display(item.url), codec.encode_place(item.place), rank, read_id,
+            item.rule, key, fields, before, secrets.display(item.url), self._place(item), rank, read_id,
             first, self.run,
         )  # fmt: skip
         self.db.execute("DELETE FROM item_files WHERE rule = ? AND item_key = ?", item.rule, key)
@@ -40,6 +45,12 @@ class ItemBook(Book):
             "INSERT OR IGNORE INTO item_files (rule, item_key, position, file_key) VALUES (?, ?, ?, ?)",
             [(item.rule, key, at, secrets.display(each.key)) for at, each in enumerate(downloads)],
         )
+
+    def _place(self, item: Item) -> bytes:
+        """Where it stands among the records."""
+        start, *way = item.place
+        newest = (_LAST_RUN - self._number,) if item.rule in self.newest_first else ()
+        return codec.encode_place((start, *newest, *way))
 
     def _wins(self, known: Row, rank: bytes, read_id: int | None) -> bool:
         is_same = read_id is not None and known["read"] == read_id
@@ -70,22 +81,43 @@ class ItemBook(Book):
         sql = "SELECT 1 FROM items WHERE rule = ? AND key = ? AND last_run = ?"
         return self.db.value(sql, item.rule, key, self.run) is not None
 
-    def mark_gone(self) -> None:
-        """Items that this complete run did not meet are gone."""
-        self.db.execute("UPDATE items SET gone_run = ? WHERE last_run <> ? AND gone_run IS NULL", self.run, self.run)
+    def is_settled(self, item: Item) -> bool:
+        """Whether a complete run has met the item: then everything older than it was finished."""
+        sql = "SELECT 1 FROM items WHERE rule = ? AND key = ? AND settled"
+        return self.db.value(sql, item.rule, secrets.display(item.key)) is not None
 
-    def records(self, keep_gone: bool) -> Iterator[tuple[Row, list[str]]]:
-        """Every known item in record order with the paths of its files that stand there."""
-        rows = self.db.stream(
-            "SELECT rule, key, fields, url FROM items WHERE ? OR gone_run IS NULL ORDER BY place, rule",
-            keep_gone,
-        )
+    def has_settled(self, rule: str) -> bool:
+        """Whether a complete run has met any item of this rule."""
+        return self.db.value("SELECT 1 FROM items WHERE rule = ? AND settled LIMIT 1", rule) is not None
+
+    def settle(self, windows: Collection[str]) -> None:
+        """This run is complete: what it met is settled, and what it did not meet is gone.
+
+        Args:
+            windows: rules that saw only what is new; of theirs nothing is gone.
+        """
+        with self.db.transaction():
+            self.db.execute("UPDATE items SET settled = 1 WHERE last_run = ? AND NOT settled", self.run)
+            self.db.execute(
+                "UPDATE items SET gone_run = ? WHERE last_run <> ? AND gone_run IS NULL"
+                " AND rule NOT IN (SELECT value FROM json_each(?))",
+                self.run, self.run, codec.dump(sorted(windows)),
+            )  # fmt: skip
+
+    def records(self, keep_gone: bool, run: str | None = None) -> Iterator[tuple[Row, list[str]]]:
+        """Every known item in record order with the paths of its files that stand there; `run`: those it met last."""
+        rows = self.db.stream(f"SELECT rule, key, fields, url {_KNOWN}", keep_gone, run)
         while batch := list(islice(rows, RECORDS)):
             keys = [self._file_keys(row) for row in batch]
             stand = self._standing({key for of_item in keys for key in of_item})
             yield from (
                 (row, [stand[key] for key in of_item if key in stand]) for row, of_item in zip(batch, keys, strict=True)
             )
+
+    def fields_of_items(self, keep_gone: bool, run: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rule and fields of the items that `records` gives, in the same order."""
+        for row in self.db.stream(f"SELECT rule, fields {_KNOWN}", keep_gone, run):
+            yield row["rule"], json.loads(row["fields"])
 
     def _file_keys(self, item: Row) -> list[str]:
         rows = self.db.tuples(

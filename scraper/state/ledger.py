@@ -16,7 +16,8 @@ from scraper.state import codec
 from scraper.state.contents import ContentBook
 from scraper.state.files import FileTask
 from scraper.state.items import ItemBook
-from scraper.state.pages import PageBook, PageTask
+from scraper.state.pages import PageTask
+from scraper.state.redirects import RedirectBook
 from scraper.state.renewals import RenewalBook
 
 __all__ = ["FileTask", "Ledger", "PageTask"]
@@ -27,7 +28,7 @@ _DROP = {
 }
 
 
-class Ledger(PageBook, ItemBook, RenewalBook, ContentBook):
+class Ledger(RedirectBook, ItemBook, RenewalBook, ContentBook):
     """The ledger of one output folder, for one run at a time."""
 
     def commit_reading(self, read_id: int, request: Request, reading: Reading, url: str) -> None:
@@ -40,8 +41,7 @@ class Ledger(PageBook, ItemBook, RenewalBook, ContentBook):
                 self._put_item(item, read_id, [each for each in reading.downloads if _is_of(each, item)])
             self.add_downloads(reading.downloads)
             self.add_requests(reading.requests, url)
-            for skipped, why in reading.skipped:
-                self.add_ended(skipped, f"skipped:{why}", "", url)
+            self.add_skipped(reading.skipped, url)
             for failure in reading.failures:
                 self.add_failure(failure, read_id)
             # A nearer finding may have come in while this one was read: then it is read once more.
@@ -57,8 +57,7 @@ class Ledger(PageBook, ItemBook, RenewalBook, ContentBook):
                 self._put_item(item, None, [each for each in reading.downloads if _is_of(each, item)])
             self.add_downloads(reading.downloads)
             self.add_requests(reading.requests)
-            for skipped, why in reading.skipped:
-                self.add_ended(skipped, f"skipped:{why}", "")
+            self.add_skipped(reading.skipped)
             for failure in reading.failures:
                 self.add_failure(failure)
 

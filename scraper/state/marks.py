@@ -92,7 +92,7 @@ class Marks:
             for name, key, path in rows:
                 self.add(marks_of(name, key, path))
             last = rows[-1][0]
-            if len(self._new) >= WINDOW:
+            if len(self._new) >= WINDOW and not self._db.is_read_only:
                 self._settle(last)
 
 

@@ -20,7 +20,7 @@ _INDEX = "CREATE INDEX IF NOT EXISTS reads_rank ON reads (rank)"
 _RANK = "SELECT coalesce(b.rank, f.rank) FROM files f LEFT JOIN better b ON b.file = f.id WHERE f.id = ?"
 _READ = (
     "SELECT r.id, r.page, r.request FROM reads r JOIN pages p ON p.id = r.page"
-    " WHERE r.rank = ? AND p.run = ? AND p.ending = 'ok'"
+    " WHERE r.rank = ? AND p.run = ? AND p.ending IN ('ok', 'unchanged')"
 )
 _OPEN = (
     "SELECT f.id, f.rank, h.text, n.key, coalesce(f.url, n.key) FROM json_each(?) j JOIN names n ON n.id = j.value"

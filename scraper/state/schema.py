@@ -17,11 +17,16 @@ A million files are a million rows, so a file costs what it must and no more (ve
               part: naming.part_name(path); more: nothing. Open ones stand in record order in files_open.
     contents  what a run saved under a name; the newest with a size is what stands there.
     parts     notes of parts on the disk (T2); better: names of files that a nearer item gives.
+
+Since version 3 an item says whether a complete run met it (`settled`: what `until: seen` stops at), and a page its
+`turn`: the lower, the sooner it is fetched (`priority` of a follow, negated). `aliases` are identities for which a
+page of the run stands: where a redirect led it to (url: NULL), or a page that was left for it, with the URL that led
+from there. A page that others call by an alias is asked for by `asked`, not by what a finding says.
 """
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 NAME_BITS = 40
 """How many bits of a file's id are its name; a trillion names, eight million runs."""
 
@@ -255,7 +260,22 @@ DROP TABLE file_keys;
 DROP TABLE folders;
 """
 
-MIGRATIONS: tuple[str, ...] = (_PAGES + _FILES_1, _APART + _FILES + _CARRIED)
+# What a complete run met was finished then; of older runs only the last one in which an item was met is known.
+_SINCE_2 = """
+ALTER TABLE items ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+UPDATE items SET settled = 1 WHERE last_run IN (SELECT run FROM runs WHERE complete);
+ALTER TABLE pages ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+DROP INDEX pages_open;
+CREATE INDEX pages_open ON pages (run, host, turn, rank) WHERE state = 0;
+CREATE INDEX pages_read ON pages (identity) WHERE ending IN ('ok', 'unchanged');
+ALTER TABLE pages ADD COLUMN asked TEXT;
+CREATE TABLE aliases (
+    identity TEXT NOT NULL, run TEXT NOT NULL, page INTEGER NOT NULL, url TEXT, PRIMARY KEY (identity, run)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_page ON aliases (page);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_PAGES + _FILES_1, _APART + _FILES + _CARRIED, _SINCE_2)
 """Step n brings a ledger from version n to n + 1; db.py lends the functions that it calls."""
-NEW = _PAGES + _FILES
+NEW = _PAGES + _FILES + _SINCE_2
 """A ledger that begins: what all steps come to, without the way there."""

@@ -14,7 +14,7 @@ from threading import Barrier
 
 import pytest
 
-from bench import disk, results, servers, sites
+from bench import crawling, disk, results, servers, sites
 from bench.__main__ import main
 from bench.faulty import fate
 from bench.measure import Child, Command, run
@@ -66,6 +66,24 @@ def test_small_files_are_fetched_by_all_and_judged(
     assert f"**{workload}: 20 small files" in document.read_text()
     assert f"**{workload}: 20 small files" in capsys.readouterr().out
     assert list(tmp_path.glob("scraper-bench-*")) == []
+
+
+@pytest.mark.usefixtures("nginx")
+@pytest.mark.parametrize("kind", ["html", "json"])
+def test_pages_are_read_and_judged_and_where_the_time_goes_is_told(kind: str, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.json"
+    options = ["--runs", "1", "--scale", "0.004", "--peers", "scrapy-pages", "--cases", f"pages of {kind.upper()}"]
+    code = main(["W7", *options, "--cache", str(tmp_path / "c"), "--tmp", str(tmp_path), "--results", str(raw)])
+    (case,) = results.load(raw)["cases"]
+    programs = [name for name in crawling.PROGRAMS[kind] if name.startswith("scraper")]
+    assert code == 0
+    assert [(one.peer, one.checked.right, one.checked.wrong) for one in case.results] == [
+        (name, 20, 0) for name in programs
+    ]
+    for one in case.results:
+        assert list(one.extra) == [f"{stage} %" for stage in ("fetch", "parse", "select", "follow", "ledger", "rest")]
+        assert min(one.extra.values()) > 0
+    assert list(case.left_out) == ["scrapy-pages"]
 
 
 @pytest.fixture

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+import re
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import results, sites, table
+from bench import crawling, results, sites, table, web, where
 from bench.__main__ import arguments, rotated
 from bench.faulty import SHARES, asked, fate
 from bench.measure import Usage
@@ -61,6 +64,16 @@ def test_a_table_shows_what_is_lost() -> None:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         "| scraper get | 37.5 (25 to 50) | 1 | 100 | 20 | 3 | 100 of 100 | 0 |",
         "| curl -Z | 100 | 0.38 (0.25 to 0.50) | 100 | 20 | 1 | 100 of 100 | 0 |",
+    ]
+
+
+def test_several_programs_of_ours_are_each_compared_with_every_other() -> None:
+    measured = case(ran("scraper-pages", 0, 2.0), ran("scraper-lexbor", 0, 1.0), ran("scrapy-pages", 0, 4.0))
+    measured = replace(measured, unit="pages/s", ours=dict(crawling.OURS))
+    assert [line.split(" | ")[:5] for line in table.table(measured).splitlines()[2:] if line[:3].lower() == "| s"] == [
+        ["| scraper run", "50", "1", "2", "100"],
+        ["| scraper run, parser: lexbor", "100", "0.50", "1", "100"],
+        ["| Scrapy spider", "25", "2", "4", "100"],
     ]
 
 
@@ -158,6 +171,40 @@ def test_faults_have_their_shares() -> None:
 )  # fmt: skip
 def test_the_faulty_server_serves_a_range_that_fits_and_else_all(fields: list[bytes], span: tuple[int, int]) -> None:
     assert asked(fields, 100, b'"tag"') == span
+
+
+@pytest.mark.parametrize("kind", web.KINDS)
+def test_pages_have_their_links_and_are_all_found_from_the_first(kind: str, tmp_path: Path) -> None:
+    files = web.pages(tmp_path, 40, kind)
+    known, todo = {0}, [0]
+    while todo:
+        number = todo.pop()
+        text = (tmp_path / f"{kind}-40" / web.name(number, kind)).read_text()
+        found = [int(each) for each in re.findall(rf'"/(\d+)\.{kind}"', text)]
+        assert (sorted(found), len(found)) == (sorted(web.links(number, 40)), web.LINKS)
+        todo += set(found) - known
+        known |= set(found)
+    assert known == set(range(40))
+    assert all(abs(file.size - web.SIZE) < 2000 for file in files)
+
+
+def test_a_page_is_right_where_all_its_records_are_there(tmp_path: Path) -> None:
+    wants = [want(web.name(at, "json"), b"page") for at in range(4)]
+    records = [record for at in range(3) for record in web.records(at, 4, "json")]
+    lines = [{**record, "_key": "ours"} for record in records[:-1]] + [records[0], {"title": "nobody's"}]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    checked = crawling.judge(tmp_path / "records.jsonl", wants)
+    assert (checked.right, checked.wrong, checked.missing) == (2, 2, 2)
+
+
+def test_a_stage_is_timed_without_the_stages_inside_it() -> None:
+    timers, clock = where.Timers(), iter([0.0, 1.0, 3.0, 10.0])
+    inner = timers.around("inner", lambda: None)
+    outer = timers.around("outer", lambda: inner())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where.time, "thread_time", lambda: next(clock))
+        outer()
+    assert timers.seconds == {"inner": 2.0, "outer": 8.0}
 
 
 def test_each_round_begins_with_another_program() -> None:

@@ -287,7 +287,7 @@ def test_validate_checks_every_file(
 ) -> None:
     good, bad = write_job(job, "http://127.0.0.1:9"), job(BROKEN, "bad.yaml")
     told = scraper("validate", good, bad, *JOBS.glob("*.yaml"))
-    assert (told.code, told.out, told.err.count(": ok")) == (3, "", 5)
+    assert (told.code, told.out, told.err.count(": ok")) == (3, "", 1 + len(list(JOBS.glob("*.yaml"))))
     assert scraper("validate", "-q", good).err == ""
 
 
@@ -295,4 +295,4 @@ def test_demo_brings_the_samples_and_says_where(scraper: Any, folder: Path) -> N
     told = scraper("demo")
     assert (told.code, told.out) == (0, "")
     assert f"The results are in {folder / 'output'}" in told.err
-    assert sorted(each.name for each in (folder / "output").iterdir()) == ["books", "members", "pictures", "posts"]
+    assert {each.name for each in (folder / "output").iterdir()} == {path.stem for path in JOBS.glob("*.yaml")}

@@ -93,26 +93,6 @@ def test_records_stay_below_dest(path: str, scraper: Any, job: Any) -> None:
     assert (told.code, "job.yaml:2:10" in told.err) == (3, True), told
 
 
-UNBUILT = {
-    'expect: {items: ">= 20"}': "expect",
-    'on_finish: ["true"]': "on_finish",
-    "records: records.csv": "csv",
-    'http: {proxies: ["http://127.0.0.1:9"]}': "proxies",
-    'login: [{get: "http://127.0.0.1:9/"}, {form: form}]': "form",
-}
-
-
-@pytest.mark.parametrize("line", UNBUILT)
-def test_what_is_not_built_yet_is_refused_by_name_in_run_and_accepted_by_validate(
-    line: str, scraper: Any, job: Any
-) -> None:
-    path = job(f'name: mine\n{line}\nstart: ["http://127.0.0.1:9/"]\nrules: {{r: {{item: {{a: h1}}}}}}\n')
-    assert scraper("validate", path).code == 0
-    told = scraper("run", path)
-    assert (told.code, told.err.startswith(f"{path}:2:"), UNBUILT[line] in told.err) == (3, True, True), told.err
-    assert "not built yet" in told.err
-
-
 def test_a_secret_that_is_not_set_is_a_warning_in_validate_and_stops_run(
     scraper: Any, job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

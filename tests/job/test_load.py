@@ -188,7 +188,7 @@ BROKEN = {
     "login": (
         RULE + "login:\n  - {get: a, post: b}\n  - {save: {t: \"{{ saved.u }}\"}, get: 'http://h/{{ saved.t }}'}\n",
         [
-            "5:5: login.0: a login step is one of get, post, put, patch, delete, head, options (with a URL) or form",
+            "5:5: login.0: a login step is one of get, post, put, patch, delete, head, options, token (with a URL) or form",
             '6:16: login.1.save.t: saved has no field "u" here',
             '6:39: login.1.get: saved has no field "t" here',
         ],

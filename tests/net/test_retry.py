@@ -66,6 +66,29 @@ def test_attempts_are_counted() -> None:
     assert [type(decision) for decision in decisions] == [Wait, Wait, GiveUp]
 
 
+def of_list(others: int, *, ready: bool) -> errors.ProxyError:
+    error = errors.ProxyError(URL, "", sent=False)
+    error.others, error.ready = others, ready
+    return error
+
+
+def test_what_a_proxy_of_a_list_did_not_do_is_tried_at_once_through_the_next() -> None:
+    assert decide_retry(Attempt(1, "POST", of_list(1, ready=True)), Retry()) == Wait(0.0)
+
+
+def test_where_no_other_proxy_works_it_waits_as_after_any_failure() -> None:
+    decision = decide_retry(Attempt(2, "GET", of_list(1, ready=False)), Retry(first_wait=1))
+    assert isinstance(decision, Wait)
+    assert 2.0 <= decision.seconds <= 2.5
+
+
+@pytest.mark.parametrize(("attempts", "others", "most"), [(1, 2, 3), (5, 2, 5), (2, 0, 1)])
+def test_each_proxy_of_a_list_may_be_asked_once_whatever_attempts_says(attempts: int, others: int, most: int) -> None:
+    error, policy = of_list(others, ready=True), Retry(attempts=attempts)
+    decisions = [decide_retry(Attempt(number, "GET", error), policy) for number in range(1, most + 1)]
+    assert decisions == [*[Wait(0.0)] * (most - 1), GiveUp(error)]
+
+
 def test_a_post_is_repeated_only_if_no_byte_of_it_was_sent() -> None:
     sent, unsent = errors.TimeoutError(URL, "", sent=True), errors.ConnectError(URL, "", sent=False)
     assert decide_retry(Attempt(1, "POST", sent), Retry()) == GiveUp(sent)

@@ -14,6 +14,7 @@ import urllib3
 from scraper import errors, secrets, urls
 from scraper.job.parts import Auth, Http
 from scraper.net.outgoing import OPEN_HEADERS, Outgoing, Wire
+from scraper.net.proxies import Way
 from scraper.net.session import Session, exchange_trouble
 
 HOME, AWAY = "http://home.example/page", "http://away.example/page"
@@ -136,8 +137,8 @@ def test_the_environments_proxies_are_settled_at_the_start(monkeypatch: pytest.M
     monkeypatch.setenv("no_proxy", "away.example")
     ours = outgoing()
     monkeypatch.setenv("http_proxy", "http://late.example:3128")
-    assert ours.proxies.for_url(HOME) == "http://proxy.example:3128"
-    assert ours.proxies.for_url(AWAY) is None
+    assert ours.proxies.way(HOME) == Way("http://proxy.example:3128")
+    assert ours.proxies.way(AWAY) is None
 
 
 @pytest.mark.parametrize(

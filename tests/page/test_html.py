@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.errors import ScraperError, TypeMismatchError
+from scraper.errors import TypeMismatchError
 from scraper.model import Page, Request
 from scraper.page.document import open_page
 from scraper.page.html import HtmlElement, base_url, parse_html
@@ -96,12 +96,6 @@ def test_a_page_of_another_type_is_refused(body: bytes, content_type: str) -> No
         open_page(page(body, content_type), "html")
 
     assert (caught.value.ending, caught.value.url, caught.value.final) == ("failed:type", URL, True)
-
-
-@pytest.mark.parametrize(("read", "parser"), [("feed", "lxml"), ("html", "lexbor")])
-def test_what_is_not_built_says_so(read: str, parser: str) -> None:
-    with pytest.raises(ScraperError, match=f"not read yet with read: {read}, parser: {parser}"):
-        open_page(page("<p>"), read, parser)
 
 
 @given(st.binary(max_size=200))

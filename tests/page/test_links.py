@@ -85,6 +85,15 @@ def test_a_job_takes_the_widest_or_densest(text: str, expected: str) -> None:
         ("<embed src=f.swf>", "f.swf"),
         ("<area href=m.html>", "m.html"),
         ("<p>text</p>", None),
+        ("<p style='background: #fff url(a.png) no-repeat'>x</p>", "a.png"),
+        ("<p style=\"background-image: URL( 'a b.png' )\">x</p>", "a b.png"),
+        ("<p style='background: url(&quot;a(1).png&quot;), url(b.png)'>x</p>", "a(1).png"),
+        ("<p style='background: url(data:image/png;base64,AA), url(b.png)'>x</p>", "b.png"),
+        ("<p style='background: url(a\\28 1\\29.png)'>x</p>", "a(1).png"),
+        ("<p style='width: 1px'>x</p>", None),
+        ("<div data-bg='b.png' style='background: url(spinner.gif)'>x</div>", "b.png"),
+        ("<div data-background-image='url(b.png)'>x</div>", "b.png"),
+        ("<a href=/page style='background: url(a.png)'>x</a>", "/page"),
     ],
 )
 def test_an_element_leads_to_the_url_of_its_kind(markup: str, expected: str | None) -> None:

@@ -550,6 +550,20 @@ def test_links_and_entries_have_their_places() -> None:
     ]
 
 
+def test_a_link_that_comes_again_in_a_match_is_one_and_the_others_keep_their_places() -> None:
+    found = reading("<a href=/a>1</a><a href='/a#top'>2</a><p>x</p><a href=/b>3</a>", follow={"book": "a"})
+
+    assert [(one.url[-2:], one.place) for one in found.requests] == [("/a", (1, 1, 0, 0, 0)), ("/b", (1, 1, 0, 0, 2))]
+
+
+def test_a_link_that_one_of_two_asks_robots_to_leave_is_told_and_followed() -> None:
+    links = "<a rel=nofollow href=/a>1</a><a href=/a>2</a><a rel=NoFollow href=/a>3</a>"
+    found = reading(links, follow={"book": {"select": "a", "nofollow": "obey"}})
+
+    assert [one.place for one in found.requests] == [(1, 1, 0, 0, 1)]
+    assert [(one.place, why) for one, why in found.skipped] == [((1, 1, 0, 0, 0), "robots:nofollow")]
+
+
 def test_a_link_begins_the_chain_of_the_rule_it_goes_to() -> None:
     index = Rule.model_validate({"follow": {"list": "a"}})
     pages = Rule.model_validate({"read": "json", "next": {"page": "p"}})
@@ -658,3 +672,41 @@ def test_any_html_is_read_and_nothing_in_it_is_a_mark_or_a_template(markup: str)
     assert "\ufdd0" not in told
     assert "%EF%B7%90" not in told
     assert all(".." not in one.path.split("/") for one in found.downloads)
+
+
+# -- fields of fields --------------------------------------------------------------------------------------
+
+OFFERS = """<h1>Dune</h1><div class=by><b>Herbert</b><i>Frank</i></div>
+<ul><li>new <b>9.90</b><a href=/n>buy</a></li><li>used <b>2.50</b></li><li></li></ul>"""
+OFFER = {"price": {"css": "b", "type": "float"}, "buy": {"css": "a::attr(href)", "type": "url"}}
+
+
+def test_a_field_may_have_fields_of_its_own_and_a_list_of_them() -> None:
+    by = {"item": {"last": ".by b", "first": ".by i"}}
+    found = reading(OFFERS, item={"title": "h1", "by": by, "offers": {"each": "li", "item": OFFER}})
+    assert [dict(one.fields) for one in found.items] == [
+        {
+            "title": "Dune",
+            "by": {"last": "Herbert", "first": "Frank"},
+            "offers": [{"price": 9.9, "buy": "http://shop.example/n"}, {"price": 2.5, "buy": None}],
+        }
+    ]
+
+
+def test_fields_of_fields_may_be_nested_further_and_look_at_the_page_and_the_fields_before() -> None:
+    inner = {"each": "b", "item": {"text": "::text", "of": "{{ item.title }}", "root": {"css": "h1", "root": True}}}
+    found = reading(OFFERS, item={"title": "h1", "offers": {"each": "li:first-child", "item": {"prices": inner}}})
+    assert found.items[0].fields["offers"] == [{"prices": [{"text": "9.90", "of": "Dune", "root": "Dune"}]}]
+
+
+def test_what_finds_nothing_inside_is_null_or_an_empty_list() -> None:
+    none = {"item": {"a": ".no", "b": ".nothing"}}
+    found = reading(OFFERS, item={"title": "h1", "one": none, "some": {"each": ".no", **none}})
+    assert dict(found.items[0].fields) == {"title": "Dune", "one": None, "some": []}
+
+
+def test_a_required_field_inside_fails_the_item_and_is_named_by_its_way() -> None:
+    offer = {**OFFER, "buy": {"css": "a::attr(href)", "required": True}}
+    found = reading(OFFERS, item={"title": "h1", "offers": {"each": "li", "item": offer}})
+    told = f'rules.book.item.offers.item.buy: "a::attr(href)" found nothing on {URL}'
+    assert (found.items, found.failures) == ((), (Failure(URL, "shape", told),))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from itertools import count
 from typing import Any
 
 import pytest
@@ -67,3 +69,40 @@ def test_a_robots_txt_that_is_missing_allows_everything(site: Site, serve: Any, 
     site.route("/a")(lambda request: "<h1>a</h1>")
     job = {"start": ["{{ base }}/"], "rules": {"s": {"follow": {"p": "a"}}, "p": {"item": {"t": "h1"}}}}
     assert run_job(serve(site), job).fields("t") == ["a"]
+
+
+def test_a_late_answer_does_not_undo_the_new_login(site: Any, serve: Any, run_job: Any) -> None:
+    """Sites give every stranger a session of his own: the cookie of a page that was asked before the login is one."""
+    numbers, alive, dead = count(1), set[str](), list[Any]()
+    b_asked, renewed = threading.Event(), threading.Event()
+
+    def answer(text: str, *, member: bool) -> Response:
+        sid = f"s{next(numbers)}"
+        alive.update([sid] if member else [])
+        return Response(200, [("Content-Type", "text/html"), ("Set-Cookie", f"sid={sid}; Path=/")], text.encode())
+
+    def page(name: str, wait: threading.Event) -> Any:
+        def get(request: Any) -> Any:
+            if not dead:
+                dead.append(alive.clear())  # the server forgets its sessions
+            if request.cookies.get("sid") in alive:
+                renewed.set()
+                return f'<h1>{name}</h1><a class="logout">x</a>'
+            if name == "b":
+                b_asked.set()
+            wait.wait(5)
+            return answer("<h1>log in</h1>", member=False)
+
+        return get
+
+    site.route("/login", ("POST",))(lambda request: answer('<a class="logout">x</a>', member=True))
+    site.route("/a")(page("a", b_asked))
+    site.route("/b")(page("b", renewed))
+    job = {
+        "login": [{"post": "{{ base }}/login"}],
+        "polite": {"per_host": 2},
+        "start": ["{{ base }}/a", "{{ base }}/b"],
+        "rules": {"p": {"item": {"t": "h1"}, "expect": {"has": "a.logout"}}},
+    }
+    ended = run_job(serve(site), job)
+    assert (ended.code, ended.failures, ended.fields("t")) == (0, [], ["a", "b"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,13 @@ from scraper.run.events import Events
 from scraper.run.kit import Options
 from scraper.run.runner import run
 from scraper.server import Server
+from scraper.server.fixture.feeds import audio_bytes
 from scraper.server.fixture.members import DOCUMENTS, make_pdf
+from scraper.server.fixture.oauth import content
 from scraper.server.fixture.pictures import picture
 
 JOBS = Path(__file__).parents[2] / "jobs"
-NAMES = ("books", "members", "pictures", "posts")
+NAMES = ("books", "club", "library", "members", "pictures", "podcast", "posts", "token")
 
 
 @pytest.fixture
@@ -38,19 +43,31 @@ def served(server: Server, target: str) -> bytes:
         return body
 
 
+def written(folder: Path) -> list[Any]:
+    """The records as they stand: of lines the bytes, of a database the rows."""
+    if (folder / "records.jsonl").exists():
+        return [(folder / "records.jsonl").read_bytes()]
+    with closing(sqlite3.connect(folder / "books.sqlite")) as db:
+        return list(db.execute("SELECT * FROM records"))
+
+
+def test_every_sample_is_tested() -> None:
+    assert sorted([*NAMES, "notes"]) == sorted(path.stem for path in JOBS.glob("*.yaml"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_second_run_saves_nothing_and_writes_the_same_records(
     name: str, sample: Any, fixture_server: Server, tmp_path: Path
 ) -> None:
     first = sample(name)
-    records = (tmp_path / "records.jsonl").read_bytes()
+    records = written(tmp_path)
     asked = len(fixture_server.log)
     second = sample(name)
     again = [seen.target for seen in fixture_server.log[asked:]]
     assert (first.code, second.code, second.summary.files.saved) == (0, 0, 0)
-    assert (tmp_path / "records.jsonl").read_bytes() == records
+    assert written(tmp_path) == records
     assert second.summary.files.skipped == first.summary.files.saved
-    assert [target for target in again if target.endswith((".png", ".jpg", ".pdf"))] == []
+    assert [target for target in again if target.endswith((".png", ".jpg", ".pdf", ".mp3", ".bin"))] == []
     assert second.summary.items.as_dict() == {**first.summary.items.as_dict(), "new": 0}
 
 
@@ -105,3 +122,43 @@ def test_a_wrong_password_ends_the_run_before_its_start(fixture_server: Server, 
     assert (ended.code, ended.summary.pages.failed, [name for name, _ in ended.failures]) == (4, 1, ["shape"])
     assert "login step 2" in ended.failures[0][1]
     assert [seen.target for seen in fixture_server.log if seen.target.startswith("/members")] == []
+
+
+def test_library_finds_books_by_the_sitemap_and_by_links_each_once(sample: Any, tmp_path: Path) -> None:
+    ended = sample("library")
+    with closing(sqlite3.connect(tmp_path / "books.sqlite")) as db:
+        rows = list(db.execute("SELECT title, changed, about FROM records"))
+    assert (ended.code, len(rows), len(ended.files) - 1) == (0, 24, 24)  # the database stands there too
+    assert {changed for _, changed, _ in rows} == {"2024-01-01"}
+    assert all({"price", "tags"} == set(json.loads(about)) for _, _, about in rows)
+
+
+def test_podcast_names_episodes_by_their_day(sample: Any) -> None:
+    ended = sample("podcast")
+    expected = {f"2024-01-0{number}-episode-{number}.mp3": audio_bytes(number, "mp3") for number in (3, 2, 1)}
+    assert ended.files == dict(sorted(expected.items()))
+    assert ended.fields("id", "_files") == [(f"show-{path[-5]}", [path]) for path in expected]
+
+
+def test_club_logs_in_again_as_often_as_its_session_ends(sample: Any, fixture_server: Server) -> None:
+    ended = sample("club")
+    assert ended.fields("name") == [f"member {number}" for number in range(1, 37)]
+    assert len([seen for seen in fixture_server.log if seen.method == "POST"]) == 3
+
+
+def test_token_is_refreshed_as_often_as_it_ends(sample: Any, fixture_server: Server) -> None:
+    ended = sample("token")
+    assert ended.files == {f"{number}.bin": content(number) for number in range(1, 22)}
+    assert len([seen for seen in fixture_server.log if seen.target == "/oauth/token"]) >= 3
+
+
+def test_notes_reads_only_what_is_new(sample: Any, fixture_server: Server, tmp_path: Path) -> None:
+    first = sample("notes")
+    request = urllib.request.Request(f"{fixture_server.url}/api/notes", method="POST")
+    urllib.request.urlopen(request, timeout=10).close()
+    asked = len(fixture_server.log)
+    second = sample("notes")
+    lines = (tmp_path / "notes.csv").read_text("utf-8").splitlines()
+    assert (first.code, second.code, second.summary.items.new) == (0, 0, 1)
+    assert [seen.target for seen in fixture_server.log[asked:]] == ["/api/notes?size=20"]
+    assert [line.split(",")[0] for line in lines] == ["id", *map(str, range(46, 0, -1))]

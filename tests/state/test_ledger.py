@@ -166,7 +166,7 @@ def test_a_run_tells_new_changed_and_gone(desk: Desk) -> None:
     desk.close_run()
     second = desk.begin()
     desk.reading(Reading(items=(item("same"), item("other", word=2), item("fresh"))))
-    desk.ledger.mark_gone()
+    desk.ledger.settle(())
     assert first != second
     counts = summary(desk.db, "job", second).items
     assert (counts.total, counts.new, counts.changed, counts.gone) == (3, 1, 1, 1)
@@ -177,7 +177,7 @@ def test_an_item_that_comes_back_is_not_gone(desk: Desk) -> None:
     for keys in (("a", "b"), ("a",), ("a", "b")):
         desk.begin()
         desk.reading(Reading(items=tuple(map(item, keys))))
-        desk.ledger.mark_gone()
+        desk.ledger.settle(())
         desk.close_run()
     assert desk.rows("SELECT key, gone FROM v_items ORDER BY key") == [('"a"', 0), ('"b"', 0)]
 

@@ -51,27 +51,58 @@ _CODES = {
     97: _PROXY,  # CURLE_PROXY: a SOCKS or CONNECT handshake
     100: Row(errors.LimitError, "the head of the answer is too large"),  # CURLE_TOO_LARGE
 }
+_OPEN = range(17, 28)
+"""Of CURLPROXYCODE: what a SOCKS proxy answers that took us and does not reach the server, or has no address for it."""
 _ALERT = re.compile(r"SSL.*\balert\b")
 """What the other side says in the middle of it: TLS 1.3 refuses our certificate only when we have asked."""
 
 
+class Proxied(NamedTuple):
+    """How far an exchange came with its proxy.
+
+    Attributes:
+        tls: whether the proxy is spoken to over TLS.
+        reached: whether there was a connection to it.
+        status: what it answered to CONNECT; 0: nothing, or it was not asked.
+        socks: CURLPROXYCODE, what SOCKS failed by.
+    """
+
+    tls: bool
+    reached: bool
+    status: int
+    socks: int
+
+    @property
+    def is_shaking(self) -> bool:
+        """Whether TLS is with the proxy: behind a tunnel it is with the server."""
+        return self.tls and self.status == 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the proxy is there, and did not open the way to the server: it said so, or kept silent."""
+        return self.reached and self.status != 407 and (self.socks == 0 or self.socks in _OPEN)
+
+
 def transfer_trouble(
-    code: int, text: str, url: str, *, proxied: bool, connected: bool, has_head: bool
+    code: int, text: str, url: str, *, proxied: Proxied | None, connected: bool, has_head: bool
 ) -> errors.RequestError:
     """The error of what stopped a transfer.
 
     Args:
         code, text: what libcurl says.
-        proxied: whether a proxy stands between; connected: whether the way to the server was open.
+        proxied: of the proxy that stands between; connected: whether the way to the server was open.
         has_head: whether the head of the answer had come.
     """
     row = _CODES.get(code, _NOT_HTTP)
     if row is _BROKE and _ALERT.search(text):
         row = _TLS
-    elif proxied and not connected and row not in (_TLS, _UNSENT):
+    if proxied and not connected and row is not _UNSENT and (row is not _TLS or proxied.is_shaking):
         row = _PROXY
     elif row is _BROKE and not connected:
         row = Row(errors.ConnectError, "no connection", sent=False)
     elif row.cls is errors.LimitError and has_head:
         row = _NOT_HTTP
-    return row.cls(url, f"{row.message}: {text or code}", sent=row.sent or has_head, final=row.final)
+    told = row.cls(url, f"{row.message}: {text or code}", sent=row.sent or has_head, final=row.final)
+    if isinstance(told, errors.ProxyError) and proxied is not None:
+        told.refused = proxied.is_refused and _CODES.get(code) is not _TLS
+    return told

@@ -20,7 +20,8 @@ from scraper.net.bell import Bell, Waker
 from scraper.net.curl.brake import Brake
 from scraper.net.curl.profiles import BUFFER, Profile, profile_of
 from scraper.net.curl.transfer import Transfer, header_lines
-from scraper.net.outgoing import Outgoing, UnsendableError, Wire
+from scraper.net.outgoing import Credentials, Outgoing, UnsendableError, Wire
+from scraper.net.proxies import Way
 from scraper.net.rate import Rate
 from scraper.net.transport import Exchange, Source
 
@@ -122,13 +123,10 @@ class Loop:
         asked, out = exchange.wire, self._outgoing
         try:
             url = out.url(asked)
-            if out.is_common(asked):
-                headers, profile = self._common(asked), self._plain(asked, url)
-            else:
-                headers, found = header_lines(out, asked, url)
-                profile = profile_of(out, asked, url, found)
-            transfer = self._transfer(profile)
-            transfer.begin(exchange, asked, url, headers)
+            headers, found = (self._common(asked), None) if out.is_common(asked) else header_lines(out, asked, url)
+            way = None if out.is_direct else out.proxies.way(url)
+            transfer = self._transfer(self._profile(asked, found, way))
+            transfer.begin(exchange, asked, url, headers, way)
         except (UnsendableError, UnicodeError, ValueError, pycurl.error) as error:
             told = f"the request cannot be sent: {out.conceal(str(error))}"
             exchange.done(errors.ProtocolError(secrets.display(asked.url), told, sent=False, final=True))
@@ -137,17 +135,17 @@ class Loop:
         self._flying.add(transfer)
         self._multi.handle.add_handle(transfer.easy)
 
+    def _profile(self, asked: Wire, found: Credentials | None, way: Way | None) -> Profile:
+        """The profile of an exchange: where neither proxy nor certificate nor digest is in play, one of two."""
+        if found is None and self._outgoing.is_direct:
+            return _GUARDED if asked.guarded else _DIRECT
+        return profile_of(self._outgoing, asked, found, way)
+
     def _common(self, asked: Wire) -> list[bytes]:
         """The header lines that most exchanges share."""
         if asked.encodings not in self._lines:
             self._lines[asked.encodings] = header_lines(self._outgoing, asked, asked.url)[0]
         return self._lines[asked.encodings]
-
-    def _plain(self, asked: Wire, url: str) -> Profile:
-        """The profile of such an exchange: where neither proxy nor certificate is in play, nothing hangs on its URL."""
-        if self._outgoing.is_direct:
-            return _GUARDED if asked.guarded else _DIRECT
-        return profile_of(self._outgoing, asked, url, None)
 
     def _transfer(self, profile: Profile) -> Transfer:
         idle = self._idle.setdefault(profile, [])

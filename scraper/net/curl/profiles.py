@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pycurl
 
 from scraper.net.outgoing import Credentials, Outgoing, Wire
+from scraper.net.proxies import Way
 
 _VERSIONS = {
     "1.1": pycurl.CURL_HTTP_VERSION_1_1,
@@ -31,11 +32,11 @@ class Profile(NamedTuple):
     guarded: bool = False
 
 
-def profile_of(outgoing: Outgoing, wire: Wire, url: str, found: Credentials | None) -> Profile:
-    """The profile of an exchange; `found` are its credentials."""
+def profile_of(outgoing: Outgoing, wire: Wire, found: Credentials | None, way: Way | None) -> Profile:
+    """The profile of an exchange; `found` are its credentials, `way` the proxy that it takes."""
     digest = found if found is not None and found.kind == "digest" else None
     cert = outgoing.cert is not None and outgoing.is_home(wire.url)
-    return Profile(outgoing.proxies.for_url(url), digest, cert, wire.guarded)
+    return Profile(way and way.proxy, digest, cert, wire.guarded)
 
 
 def new_handle(outgoing: Outgoing, profile: Profile, buffer: int = BUFFER) -> Any:

@@ -15,10 +15,11 @@ from scraper import errors, secrets, urls
 from scraper.net import head, wire
 from scraper.net.answer import DRAIN
 from scraper.net.curl.brake import Brake
-from scraper.net.curl.faults import transfer_trouble
+from scraper.net.curl.faults import Proxied, transfer_trouble
 from scraper.net.curl.profiles import BUFFER, Profile, new_handle
 from scraper.net.outgoing import Outgoing, Wire, basic_header
 from scraper.net.pace import Pace
+from scraper.net.proxies import Way
 from scraper.net.transport import Exchange
 
 _BLANK = (b"\r\n", b"\n")
@@ -80,9 +81,13 @@ class Transfer:
         if profile.guarded and profile.proxy is None:
             easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
 
-    def begin(self, exchange: Exchange, asked: Wire, url: str, headers: list[bytes]) -> None:
-        """Puts an exchange on the handle."""
+    def begin(
+        self, exchange: Exchange, asked: Wire, url: str, headers: list[bytes], way: Way | None = None
+    ) -> None:  # fmt: skip
+        """Puts an exchange on the handle; `way` is the proxy that it takes."""
         easy = self.easy
+        self._way = way
+        self._era = self._outgoing.era
         self.exchange, self._asked, self._url = exchange, asked, url
         self.size, self._seen = 0, 0
         self._held_at: float | None = None
@@ -189,9 +194,11 @@ class Transfer:
         except head.BadHeadError as error:
             raise errors.ProtocolError(shown, f"not HTTP: {error}") from error
         if found.cookies:
-            self._outgoing.take_cookies(self._url, found.cookies)
+            self._outgoing.take_cookies(self._url, found.cookies, self._era)
         if found.status == 407 and self.profile.proxy is not None:
             raise errors.ProxyError(shown, "the proxy wants a user and password (407)", sent=False)
+        if self._way is not None:
+            self._outgoing.proxies.worked(self._way)
         self._answer = CurlAnswer(shown, found, self._outgoing, self._address)
         assert self.exchange is not None, "begun"
         self._is_wanted = self.exchange.head(self._answer)
@@ -224,9 +231,19 @@ class Transfer:
                 self._pace.step(count)
             if len(self._lines) > head.INTERIM * head.LINES:
                 raise errors.LimitError(self._asked.url, "the head of the answer is too large")
+        except errors.TimeoutError as error:
+            return self._on_the_way(error)
         except Exception as error:
             return error
         return None
+
+    def _on_the_way(self, error: errors.TimeoutError) -> errors.RequestError:
+        """What passed on the way through a proxy was its time, not the server's."""
+        proxied = None if self._is_connected else self._proxied
+        if proxied is None:
+            return error
+        told = f"the proxy failed: {error.message}"
+        return errors.ProxyError(error.url, told, sent=False, refused=proxied.is_refused)
 
     @property
     def _has_head(self) -> bool:
@@ -259,7 +276,10 @@ class Transfer:
         assert exchange is not None, "begun"
         if self._trouble is None and self._answer is None and (code == 0 or self._has_head):
             self._judge_late(exchange)
-        exchange.done(self._ended(code, text))
+        trouble = self._ended(code, text)
+        if isinstance(trouble, errors.ProxyError):
+            self._outgoing.proxies.failed(self._way, trouble)
+        exchange.done(trouble)
 
     def stop(self, why: Exception) -> None:
         """It takes too long."""
@@ -294,10 +314,19 @@ class Transfer:
             code,
             self._outgoing.conceal(text),
             self._asked.url,
-            proxied=self.profile.proxy is not None,
+            proxied=self._proxied,
             connected=self._is_connected,
             has_head=self._answer is not None,
         )
+
+    @property
+    def _proxied(self) -> Proxied | None:
+        """How far it came with its proxy, if it has one."""
+        if (proxy := self.profile.proxy) is None:
+            return None
+        get = self.easy.getinfo
+        reached, status = get(pycurl.NUM_CONNECTS) > 0, get(pycurl.HTTP_CONNECTCODE)  # CONNECT_TIME comes at the end
+        return Proxied(proxy.startswith("https:"), reached, status, get(pycurl.PROXY_ERROR))
 
 
 def _too_large(url: str, error: Exception) -> errors.LimitError:

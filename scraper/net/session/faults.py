@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import requests
 import urllib3
 
@@ -24,9 +26,32 @@ def exchange_trouble(
     if told is None:
         return error
     told.sent = told.sent and asked
+    if proxied and asked and isinstance(told, errors.ProxyError):
+        return _broken(error, told)
     if proxied and not asked and not isinstance(told, (errors.TlsError, errors.ProxyError)) and not told.final:
-        return errors.ProxyError(told.url, f"the proxy failed: {told.message}", sent=False)
-    return _broken(error, told) if proxied and asked and isinstance(told, errors.ProxyError) else told
+        told = errors.ProxyError(told.url, f"the proxy failed: {told.message}", sent=False)
+    if isinstance(told, errors.ProxyError):
+        told.refused = _is_refused(error)
+    return told
+
+
+_REFUSED = re.compile("Tunnel connection failed: (?!407)")
+_SOCKS_REFUSED = frozenset({"SOCKS4Error", "SOCKS5Error"})
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether the proxy was reached, and did not open the way: it said so, kept silent, or has no address for it.
+
+    http.client tells a refused tunnel in words alone, PySocks by classes that requests need not have.
+    """
+    found = list(trouble.causes(error))
+    kinds = {type(each).__name__ for each in found}
+    if kinds & _SOCKS_REFUSED or any(_REFUSED.match(str(each)) for each in found):
+        return True
+    if "GeneralProxyError" in kinds:  # of PySocks, once it is connected
+        return any(isinstance(each, (TimeoutError, wire.LookupFailed)) for each in found)
+    is_late = any(isinstance(each, TimeoutError) for each in found)
+    return is_late and not any(isinstance(each, urllib3.exceptions.ConnectTimeoutError) for each in found)
 
 
 def _broken(error: Exception, told: errors.RequestError) -> errors.RequestError:

@@ -16,6 +16,7 @@ from urllib3.util import SKIP_HEADER
 from scraper import errors, secrets
 from scraper.net.line import PrivateAddressError, line
 from scraper.net.outgoing import Credentials, Outgoing, Wire, basic_header, wire_text
+from scraper.net.proxies import Way
 from scraper.net.rate import Rate
 from scraper.net.session.auth import Digest, no_cookies
 from scraper.net.session.faults import exchange_trouble
@@ -55,12 +56,13 @@ class Session:
         shown, out = secrets.display(wire_.url), self._outgoing
         given = out.http.timeout
         connect, read = (_within(seconds, wire_.deadline) for seconds in (given.connect, given.read))
-        proxy = None
+        way: Way | None = None
+        era = out.era
         try:
             url = out.url(wire_)
             line.begin(guarded=wire_.guarded, seconds=wire_.deadline, url=url)
             prepared = self._prepare(wire_, url)
-            proxy = out.proxies.for_url(url)
+            way = out.proxies.way(url)
             response = self._session.send(
                 prepared,
                 stream=True,
@@ -68,26 +70,38 @@ class Session:
                 timeout=(connect, read),
                 verify=out.verify,
                 cert=out.cert if url.startswith("https:") and out.is_home(wire_.url) else None,
-                proxies={"http": proxy, "https": proxy} if proxy else {},
+                proxies={} if way is None else {"http": way.proxy, "https": way.proxy},
             )
         except PrivateAddressError as error:
             told = f"a public page leads to the private address {error}"
             raise errors.SkippedError(shown, "private", told) from error
         except Exception as error:
-            raise self._trouble(error, shown, proxy) from error
-        reply = Reply(response, shown, read, out, self._rate, is_proxied=proxy is not None)
-        reply.check()
+            raise self._trouble(error, shown, way) from error
+        reply = Reply(response, shown, read, out, self._rate, is_proxied=way is not None)
+        self._check(reply, way)
         for each in (*response.history, response):  # before it may be the challenge of a digest authentication
             if given_ := each.raw.headers.getlist("set-cookie"):
-                out.take_cookies(url, given_)
+                out.take_cookies(url, given_, era)
         return reply
 
-    def _trouble(self, error: Exception, shown: str, proxy: str | None) -> Exception:
+    def _check(self, reply: Reply, way: Way | None) -> None:
+        """Judges the head, of which a proxy that refuses is the author."""
+        try:
+            reply.check()
+        except errors.ProxyError as error:
+            self._outgoing.proxies.failed(way, error)
+            raise
+        self._outgoing.proxies.worked(way)
+
+    def _trouble(self, error: Exception, shown: str, way: Way | None) -> Exception:
         if isinstance(error, errors.RequestError):
             return error
-        return exchange_trouble(
-            error, shown, asked=line.is_asking, proxied=proxy is not None, conceal=self._outgoing.conceal
+        found = exchange_trouble(
+            error, shown, asked=line.is_asking, proxied=way is not None, conceal=self._outgoing.conceal
         )
+        if isinstance(found, errors.ProxyError):
+            self._outgoing.proxies.failed(way, found)
+        return found
 
     # -- putting a request together --------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ BROKEN = {
     "cut in a chunk": (["Transfer-Encoding: chunked"], b"4\r\nabc", "failed:protocol"),
     "a size that is none": (["Transfer-Encoding: chunked"], b"x\r\nabc\r\n0\r\n\r\n", "failed:protocol"),
     "two lengths": (["Content-Length: 3", "Content-Length: 4"], b"abcd", "failed:protocol"),
+    "two spellings of a length": (["Content-Length: 03, 3"], b"abc", "failed:protocol"),
+    "more bytes than a length that is a list": (["Content-Length: 3, 3"], b"abcd", "failed:length"),
     "a length that is none": (["Content-Length: x"], b"abc", "failed:protocol"),
     "a length below zero": (["Content-Length: -1"], b"abc", "failed:protocol"),
     "a length beyond all": ([f"Content-Length: {10**30}"], b"abc", "failed:protocol"),
@@ -68,6 +70,10 @@ def test_what_is_no_http(name: str, answered: Any) -> None:
     """The request arrived, and may have done something."""
     one = answered(NO_HTTP[name])
     assert one.may_repeat == ("failed:protocol", True, False)
+
+
+def test_of_a_body_longer_than_its_length_that_much_is_taken_before_it_is_told(answered: Any, raw: Any) -> None:
+    assert answered(raw("Content-Length: 3,3", body=b"abcd")).result == ("failed:length", 200, b"abc")
 
 
 def test_interim_answers_stand_before_the_real_one(answered: Any) -> None:

@@ -187,13 +187,28 @@ def test_a_proxy_whom_we_do_not_believe(name: str, scheme: str, carry: Any, cert
     proxy = tls_proxy_of(name)
     verify = True if name == "server" else str(certs / "other.pem")
     (one,) = carry(f"{scheme}://127.0.0.1:1/x", http={**via(proxy.port, QUOTED, "https"), "verify": verify})
-    assert one.trouble is not None
-    assert (one.ending in ("failed:tls", "failed:proxy"), one.trouble.sent, proxy.heads) == (True, False, [])
+    assert (one.may_repeat, is_refused(one), proxy.heads) == (NEVER_SENT, False, [])
+
+
+def test_a_server_whom_we_do_not_believe_is_not_the_proxys_fault(
+    carry: Any, tls: Any, tls_proxy_of: Any, proxy_of: Any, certs: Path
+) -> None:
+    home = tls("other")
+    for proxy, kind in ((proxy_of(), "http"), (tls_proxy_of("server"), "https")):
+        http = {**via(proxy.port, scheme=kind), "verify": str(certs / "server.pem")}
+        assert carry(f"{home.url}/x", http=http)[0].ending == "failed:tls"
+
+
+NEVER_SENT = ("failed:proxy", False, False)
+
+
+def is_refused(one: Any) -> bool:
+    """Whether the proxy is there and did not open the way; if not, it has failed itself."""
+    return bool(one.trouble.refused)
 
 
 # -- how proxies fail --------------------------------------------------------------------------------------
 
-NEVER_SENT = ("failed:proxy", False, False)
 REFUSALS = {
     "407": b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n",
     "407 with a challenge": b'HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 2\r\n\r\nno',
@@ -206,7 +221,7 @@ REFUSALS = {
 def test_a_407_is_the_proxys(scheme: str, user: str, refusal: str, carry: Any, proxy_of: Any) -> None:
     proxy = proxy_of(REFUSALS[refusal])
     (one,) = carry(f"{scheme}://host.example/x", http=via(proxy.port, user))
-    assert one.may_repeat == NEVER_SENT
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, False)
     assert (one.answer, len(proxy.heads)) == (None, 1)
 
 
@@ -230,13 +245,13 @@ def test_a_tunnel_that_does_not_come_to_be(answer: bytes, carry: Any, proxy_of: 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_dead_proxy(kind: str, scheme: str, carry: Any, unused_port: int) -> None:
     (one,) = carry(f"{scheme}://127.0.0.1:1/x", http=via(unused_port, scheme=kind))
-    assert one.may_repeat == NEVER_SENT
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, False)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 def test_a_proxy_without_an_address(scheme: str, carry: Any) -> None:
     (one,) = carry("http://127.0.0.1:1/x", http={"proxies": {"http": f"{scheme}://nowhere.invalid:3128"}})
-    assert one.may_repeat == NEVER_SENT
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, False)
 
 
 class Silent:
@@ -263,6 +278,25 @@ def test_a_proxy_that_says_nothing(kind: str, scheme: str, carry: Any, silent: S
     http = {**via(silent.port, scheme=kind), "timeout": {"connect": 0.3, "read": 0.3}}
     (one,) = carry(f"{scheme}://127.0.0.1:1/x", http=http)
     assert one.may_repeat == NEVER_SENT
+
+
+def test_a_tunnel_that_does_not_come_in_time_moves_its_host_alone(carry: Any, silent: Silent) -> None:
+    """It may be the server that nobody reaches."""
+    http = {**via(silent.port), "timeout": {"connect": 0.3, "read": 0.3}}
+    assert is_refused(carry("https://127.0.0.1:1/x", http=http)[0])
+
+
+def test_the_time_of_an_attempt_may_pass_on_the_way_to_a_proxy(carry: Any, silent: Silent) -> None:
+    http = {**via(silent.port), "timeout": {"connect": 5, "read": 5, "total": 0.3}}
+    (one,) = carry("https://127.0.0.1:1/x", http=http)
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, True)
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "502 Bad Gateway", "503 No"])
+def test_a_refused_tunnel_says_as_much_of_the_server(status: str, carry: Any, proxy_of: Any) -> None:
+    proxy = proxy_of(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+    (one,) = carry("https://host.example/x", http=via(proxy.port))
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, True)
 
 
 def test_what_a_proxy_passes_on_is_an_answer(carry: Any, proxy_of: Any) -> None:
@@ -424,3 +458,20 @@ def test_what_is_guarded_is_the_proxys_concern_behind_it(carry: Any, server: Ser
     socks = socks_of()
     (one,) = carry(Wire("GET", f"{server.url}/x", guarded=True), http=via(socks.port, scheme="socks5h"))
     assert one.body == b"x"
+
+
+@pytest.mark.parametrize("kind", ["socks5", "socks5h"])
+def test_a_socks_proxy_that_refuses_its_user_has_failed(kind: str, carry: Any, socks_of: Any) -> None:
+    (one,) = carry("http://127.0.0.1:1/x", http=via(socks_of(user="us er:other").port, QUOTED, kind))
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, False)
+
+
+@pytest.mark.parametrize("code", [1, 2, 4, 5])
+def test_a_socks_proxy_that_does_not_reach_the_server(code: int, carry: Any, socks_of: Any) -> None:
+    (one,) = carry("http://127.0.0.1:1/x", http=via(socks_of(refuse=code).port, scheme="socks5h"))
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, True)
+
+
+def test_a_name_that_nobody_has_is_not_the_fault_of_a_socks_proxy(carry: Any, socks_of: Any) -> None:
+    (one,) = carry("http://nowhere.invalid/x", http=via(socks_of().port, scheme="socks5"))
+    assert (one.may_repeat, is_refused(one)) == (NEVER_SENT, True)

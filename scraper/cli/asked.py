@@ -1,0 +1,60 @@
+"""Where the ledger is that a command asks: by the job file, or by the folder of the run (DESIGN section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scraper.errors import UsageError
+
+if TYPE_CHECKING:
+    from scraper.job.loaded import Loaded
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked.
+
+    Attributes:
+        loaded: the job, where one was named.
+        dest: the output folder; ledger: the file.
+    """
+
+    loaded: Loaded | None
+    dest: Path
+    ledger: Path
+
+
+def find(job: str | None, dest: Path | None, state: Path | None, variables: Iterable[str] = ()) -> Asked:
+    """The ledger of a job file, or of an output folder; with both, of that folder, and the job says the rest.
+
+    Raises:
+        UsageError: nothing is named, or no run was there.
+        JobError: the job is wrong.
+    """
+    loaded = None
+    if job is not None:
+        from scraper.cli.run import pairs
+        from scraper.job.load import load
+
+        loaded = load(job, variables=pairs(variables, "--var"))
+    folder = dest or _dest_of(loaded)
+    ledger = (state or folder / ".scraper") / "ledger.db"
+    if not ledger.is_file():
+        cure = (
+            "scraper run comes first" if loaded is not None and dest is None else "-d names the folder a run wrote to"
+        )
+        raise UsageError(f"there is no ledger {ledger}; {cure}, and --state where its ledger lies elsewhere")
+    return Asked(loaded, folder, ledger)
+
+
+def _dest_of(loaded: Loaded | None) -> Path:
+    if loaded is None:
+        raise click.UsageError("name a JOB, or the folder a run wrote to with -d DIR")
+    from scraper.run.sources import dest_of
+
+    return dest_of(loaded, loaded.job)

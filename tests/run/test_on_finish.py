@@ -1,0 +1,180 @@
+"""`on_finish`: commands that a run starts when all of it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from scraper.errors import JobError
+from scraper.run import finish
+from scraper.run.control import Control
+
+SAVE = """import json, os, sys
+ours = {name: value for name, value in os.environ.items() if name.startswith("SCRAPER_")}
+told = {"args": sys.argv[2:], "env": ours, "cwd": os.getcwd(), "stdin": sys.stdin.read()}
+with open(sys.argv[1], "a") as file:
+    file.write(json.dumps(told) + "\\n")
+"""
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """`noted()`: what the commands of `saying` noted of themselves, in order."""
+    path = tmp_path / "noted"
+    return lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def saying(tmp_path):
+    """`saying(*args)`: a command that notes its arguments and where it runs."""
+    return lambda *args: [sys.executable, "-c", SAVE, str(tmp_path / "noted"), *args]
+
+
+@pytest.fixture
+def run_with(site, serve, run_job):
+    """`run_with(on_finish, **job)` runs a job of one item."""
+    site.route("/")(lambda request: "<h1>t</h1>")
+    server = serve(site)
+
+    def run_it(on_finish, options=None, **more):
+        given = {"start": ["{{ base }}/"], "rules": {"r": {"item": {"t": "h1"}}}, "on_finish": on_finish}
+        return run_job(server, {**given, **more}, **(options or {}))
+
+    return run_it
+
+
+def warnings(ran):
+    return [line["message"] for line in ran.log if line["level"] == "warning" and "on_finish" in line["message"]]
+
+
+def test_a_command_gets_its_arguments_and_what_the_run_was(run_with, saying, noted, tmp_path):
+    ran = run_with(saying("{{ summary.items.new }} new; $HOME", "{{ summary.job }}"))
+    assert noted() == [
+        {
+            "args": ["1 new; $HOME", "job"],
+            "env": {
+                "SCRAPER_JOB": "job",
+                "SCRAPER_RUN": ran.summary.run,
+                "SCRAPER_EXIT_CODE": "0",
+                "SCRAPER_DEST": str(tmp_path / "out"),
+            },
+            "cwd": str(tmp_path),
+            "stdin": "",
+        }
+    ]
+
+
+def test_it_runs_when_records_and_summary_stand_and_the_folder_is_free(run_with, tmp_path):
+    look = "import os, sys; sys.exit(not all(map(os.path.exists, sys.argv[1:])))"
+    state = tmp_path / "out" / ".scraper" / "runs"
+    command = [
+        sys.executable,
+        "-c",
+        look,
+        str(tmp_path / "out/records.jsonl"),
+        f"{state}/{{{{ summary.run }}}}/summary.json",
+    ]
+    assert warnings(run_with(command)) == []
+
+
+def test_several_commands_run_one_after_the_other_those_whose_when_holds(run_with, saying, noted):
+    when = "{{ summary.exit_code != 0 }}"
+    run_with([{"run": saying("failed"), "when": when}, saying("one"), {"run": saying("two"), "when": "{{ 1 == 1 }}"}])
+    assert [each["args"] for each in noted()] == [["one"], ["two"]]
+
+
+def test_an_argument_that_is_null_is_left_out(run_with, saying, noted):
+    run_with(saying("a", "{{ last_run }}", "b"))
+    assert [each["args"] for each in noted()] == [["a", "b"]]
+
+
+def test_a_secret_is_given_as_its_value_and_told_as_its_mark(run_with, saying, noted, monkeypatch, caplog):
+    caplog.set_level("INFO", "scraper")
+    monkeypatch.setenv("HOOK_KEY", "hush hush")
+    ran = run_with(saying("key={{ env('HOOK_KEY') }}", "{{ env('HOOK_KEY') | urlencode }}"))
+    log = (ran.dest / ".scraper" / "runs" / ran.summary.run / "log.jsonl").read_text()
+    assert [each["args"] for each in noted()] == [["key=hush hush", "hush%20hush"]]
+    assert ("{env:HOOK_KEY}" in log, "hush hush" in log, "hush%20hush" in log) == (True, False, False)
+
+
+def test_its_stdout_goes_to_our_stderr(run_with, capfd):
+    run_with([sys.executable, "-c", "print('from the hook')"])
+    assert capfd.readouterr() == ("", "from the hook\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ([sys.executable, "-c", "raise SystemExit(3)"], "ended with 3"),
+        ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], "was ended by signal 9"),
+        (["./no-such-command"], "cannot be started: No such file or directory"),
+        (["true", "a\0b"], "cannot be started: embedded null byte"),
+        (["true", "{{ summary.failures[0].url }}"], "was not run:"),
+    ],
+)
+def test_what_fails_of_it_is_a_warning_and_nothing_more(run_with, command, told):
+    ran = run_with(command)
+    (warning,) = warnings(ran)
+    assert (ran.code, told in warning) == (0, True), warning
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_it_started(run_with, tmp_path, monkeypatch):
+    monkeypatch.setattr(finish, "LONGEST", 0.3)
+    inner = "import os, signal, sys; open(sys.argv[1], 'w').write(str(os.getpid())); signal.pause()"
+    outer = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
+    ran = run_with([sys.executable, "-c", outer, inner, str(tmp_path / "pid")])
+    (warning,) = warnings(ran)
+    assert "was ended after 0.3 s" in warning
+    assert is_gone(int((tmp_path / "pid").read_text() or 0))
+
+
+def is_gone(pid):
+    """Whether a process has ended, soon; pid 0: it never began."""
+    until = time.monotonic() + 10
+    while pid and time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+            with open(f"/proc/{pid}/stat") as stat:
+                if stat.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+    return not pid
+
+
+def test_a_run_that_is_stopped_calls_it_too(saying, noted, site, serve, run_job, rows_site, numbered, stop_after):
+    rows_site(site, numbered(20))
+    events, control = stop_after(1, "ok")
+    rules = {"r": {"read": "json", "each": "rows[*]", "item": {"t": "t"}, "next": {"page": "page"}}}
+    given = {"start": ["{{ base }}/api"], "rules": rules, "on_finish": saying("{{ summary.exit_code }}")}
+    run_job(serve(site), given, events=events, control=control)
+    assert [each["args"] for each in noted()] == [["130"]]
+
+
+def test_a_stop_that_comes_while_it_runs_ends_it(run_with):
+    control = Control()
+    before = signal.signal(signal.SIGUSR1, lambda *_: control.stop(130))
+    try:
+        ran = run_with(
+            [sys.executable, "-c", "import os, signal; os.kill(os.getppid(), signal.SIGUSR1); signal.pause()"],
+            {"control": control},
+        )
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    (warning,) = warnings(ran)
+    assert (ran.code, "was ended: the run was stopped" in warning) == (0, True)
+
+
+def test_a_dry_run_calls_nothing(run_with, saying, noted):
+    run_with(saying("a"), {"dry": True})
+    assert noted() == []
+
+
+def test_a_selector_in_when_is_a_mistake_of_the_job(run_with):
+    with pytest.raises(JobError, match=r"on_finish\.when: a selector has no page here; write a template"):
+        run_with({"run": ["true"], "when": "summary.failed"})
