@@ -192,8 +192,8 @@ class Tokens:
 
     Theory. A 401 says that the token has ended, or that this page is not for its bearer; only a new token shows
     which. So who is refused asks for one. Refused again with the very token that it asked for, it has its ending,
-    unless others were served with that one, so that it may have ended too; five times at most. Where asking was in
-    vain three times in a row, nobody asks any more until a new token helps somebody.
+    unless others were served with that one, so that it has ended too; five times at most. Where asking was in vain
+    three times in a row, nobody asks any more until a new token helps somebody.
 
     Attributes:
         number: of the token in force; 0: the job has none.
@@ -222,8 +222,9 @@ class Tokens:
         with self._lock:
             if work.token == self.number:
                 is_own = 0 < work.asked_token == self.number - 1
-                self._vain += is_own
-                if self._vain >= self.VAIN or work.asks >= self.ASKS or (is_own and self._served < self.number):
+                is_vain = is_own and self._served < self.number
+                self._vain += is_vain
+                if is_vain or self._vain >= self.VAIN or work.asks >= self.ASKS:
                     return False
                 work.asked_token, work.asks = work.token, work.asks + 1
             self._waiting.append((kind, work))

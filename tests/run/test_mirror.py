@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from scraper.job.load import from_data
+from scraper.run.events import Events
+from scraper.run.kit import Options
+from scraper.run.runner import run
 from scraper.server import Response, Server
 from scraper.server.fixture.pictures import picture
+from tests.run.conftest import Ran, job_data
 from tests.run.manual import OUTSIDE_PAGES, Manual, norm
 
 JOB = r"""
@@ -76,26 +83,54 @@ def inodes(ended: Any) -> dict[str, tuple[int, int]]:
     return {path: (seen.st_ino, seen.st_mtime_ns) for path, seen in found.items()}
 
 
-def test_each_page_and_each_image_is_fetched_once_and_is_there(mirror: Any, run_job: Any) -> None:
-    manual, server = mirror()
-    ended = run_job(server, JOB)
-    assert (ended.code, asked_of(server)) == (0, once(manual.pages, manual.moved, manual.images))
-    assert sorted(ended.fields("title")) == sorted(manual.pages)
-    assert {norm(url.removeprefix(server.url)): title for url, title in ended.fields("url", "title")} == {
+@dataclass(frozen=True)
+class Seen:
+    """What a run asked for and left."""
+
+    code: int
+    asked: Counter[str]
+    records: list[dict[str, Any]]
+    endings: Counter[tuple[str, str]]
+    files: Counter[Any]
+    inodes: dict[str, tuple[int, int]]
+    summary: Any
+
+
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory: Any) -> Iterator[tuple[Manual, str, list[Seen]]]:
+    """A manual, its base, and what each of two runs came to: it is large, so several tests look at the same runs."""
+    manual, folder = Manual(), tmp_path_factory.mktemp("mirror")
+    with Server(manual.site()) as server:
+        manual.grow(urlsplit(server.url).netloc)
+        loaded = from_data(job_data(JOB, server.url), folder=folder)
+        yield manual, server.url, [seen(server, loaded, folder / "out") for _ in range(2)]
+
+
+def seen(server: Server, loaded: Any, dest: Path) -> Seen:
+    server.log.clear()
+    ended = Ran(run(loaded, Options(dest=dest), Events()), dest)
+    rows = Counter((whole(row["url"].removeprefix(server.url)), row["ending"]) for row in ended.view("v_pages"))
+    asked, records = asked_of(server), ended.records
+    return Seen(ended.code, asked, records, rows, stands(ended), inodes(ended), ended.summary)
+
+
+def test_each_page_and_each_image_is_fetched_once_and_is_there(mirrored: Any) -> None:
+    manual, base, (first, _) = mirrored
+    assert (first.code, first.asked) == (0, once(manual.pages, manual.moved, manual.images))
+    assert sorted(record["title"] for record in first.records) == sorted(manual.pages)
+    assert {norm(record["url"].removeprefix(base)): record["title"] for record in first.records} == {
         goal: goal for goal in manual.pages
     }
-    assert stands(ended) == Counter((path_of(goal), content) for goal, content in manual.images.items())
+    assert first.files == Counter((path_of(goal), content) for goal, content in manual.images.items())
 
 
-def test_each_link_has_one_ending(mirror: Any, run_job: Any) -> None:
-    manual, server = mirror()
-    ended = run_job(server, JOB)
-    rows = Counter((whole(row["url"].removeprefix(server.url)), row["ending"]) for row in ended.view("v_pages"))
+def test_each_link_has_one_ending(mirrored: Any) -> None:
+    manual, _, (first, _) = mirrored
     hops = {goal for status, goal in manual.moved.values()}
     behind = {goal for goal in manual.pages if goal.endswith("/moved/")}
     read = (manual.pages.keys() | manual.moved.keys()) - behind - hops
     left = manual.linked | OUTSIDE_PAGES
-    assert rows == once(((goal, "ok") for goal in read), ((goal, "skipped:outside") for goal in left))
+    assert first.endings == once(((goal, "ok") for goal in read), ((goal, "skipped:outside") for goal in left))
 
 
 def whole(url: str) -> str:
@@ -103,19 +138,15 @@ def whole(url: str) -> str:
     return "http://other.invalid/" if url.startswith("http://other.invalid") else norm(url)
 
 
-def test_a_second_run_reads_the_pages_again_and_changes_nothing(mirror: Any, run_job: Any) -> None:
-    manual, server = mirror()
-    first = run_job(server, JOB)
-    before = (first.records, inodes(first))
-    server.log.clear()
-    second = run_job(server, JOB)
-    assert (second.code, asked_of(server)) == (0, once(manual.pages, manual.moved))
-    assert (second.records, inodes(second)) == before
+def test_a_second_run_reads_the_pages_again_and_changes_nothing(mirrored: Any) -> None:
+    manual, _, (first, second) = mirrored
+    assert (second.code, second.asked) == (0, once(manual.pages, manual.moved))
+    assert (second.records, second.inodes) == (first.records, first.inodes)
     items, files = second.summary.items, second.summary.files
     assert (items.new, items.changed, items.gone, files.saved, files.skipped) == (0, 0, 0, 0, len(manual.images))
 
 
-PAGES_TOO = JOB.replace(
+PAGES_TOO = JOB.replace("  page:\n", "  page:\n    parser: lexbor\n").replace(
     "    files:\n",
     """    files:
       - {url: "{{ page.url }}", path: "pages{{ page.url | replace(base, '') | urlencode }}@.html"}

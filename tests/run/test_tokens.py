@@ -267,3 +267,24 @@ def test_a_file_that_broke_off_goes_on_with_the_new_token(transport: str, site: 
     ran = run_job(serve(site), given)
     assert (ran.code, ran.files, seen) == (0, {"f.bin": b"x" * 100}, ["token-number-1"] * 2 + ["token-number-2"])
     assert len(asked) == 2
+
+
+def work_with(token: int, asked: int) -> Any:
+    return SimpleNamespace(token=token, asked_token=asked, asks=1 if asked else 0)
+
+
+def test_a_token_that_served_others_and_has_ended_was_not_asked_for_in_vain() -> None:
+    tokens = Tokens()
+    tokens.fetched((0, None), None)
+    tokens.fetched((0, None), None)
+    tokens.served(work_with(2, 0))
+    late = [work_with(2, 1) for _ in range(5)]
+    assert [tokens.ask("page", each) for each in late] == [True] * 5
+
+
+def test_a_token_that_served_nobody_is_asked_for_in_vain() -> None:
+    tokens = Tokens()
+    tokens.fetched((0, None), None)
+    tokens.fetched((0, None), None)
+    assert [tokens.ask("page", work_with(2, 1)) for _ in range(3)] == [False] * 3
+    assert tokens.ask("page", work_with(2, 0)) is False, "nobody asks any more"
