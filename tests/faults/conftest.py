@@ -219,7 +219,7 @@ def _refusal(transport: str, folder: Path) -> str | None:
     return None
 
 
-@pytest.fixture(params=["requests", "curl"])
+@pytest.fixture(params=["curl", pytest.param("requests", marks=pytest.mark.slow)])
 def transport(request: pytest.FixtureRequest, refusals: Callable[[str], str | None]) -> str:
     """Each transport; skipped where the program refuses it."""
     name = str(request.param)

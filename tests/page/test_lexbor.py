@@ -226,7 +226,7 @@ PAGES = run(BODY, 4).map(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(PAGES)
 def test_both_parsers_give_the_same_answers_on_well_formed_pages(markup: str) -> None:
     assert_same(markup)
@@ -265,7 +265,7 @@ def is_known(query: str) -> bool:
         return False
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(PAGES, st.lists(QUERIES, min_size=3, max_size=6))
 def test_both_parsers_give_the_same_answers_to_any_selector_that_both_know(markup: str, queries: list[str]) -> None:
     ours, theirs = roots(markup)

@@ -294,6 +294,6 @@ class Fetch:
             return [json.loads(ranges) for (ranges,) in db.execute("SELECT ranges FROM parts")]
 
 
-@pytest.fixture(params=["curl", "requests"])
+@pytest.fixture(params=["curl", pytest.param("requests", marks=pytest.mark.slow)])
 def fetch(request: pytest.FixtureRequest, large: Large, serve: Any, run_job: Any, tmp_path: Path) -> Fetch:
     return Fetch(request.param, large, serve(large.site), run_job, tmp_path)
