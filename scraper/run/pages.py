@@ -30,8 +30,8 @@ class PageWorker(Looper[PageTask]):
     """Fetches and reads pages."""
 
     kind = "page"
-    _checked: frozenset[int] = frozenset()
-    """The readings whose `expect` the page at hand has met; any other is done behind it, by `reread`."""
+    _met: list[tuple[int, Request]] = []
+    """The readings whose `expect` the page at hand has met; what came since is done behind it, by `reread`."""
 
     def attempt(self, work: Work[PageTask]) -> Page | Hop:
         """One exchange; a page that misses its rule's `expect` is a failure that may be tried again."""
@@ -51,7 +51,7 @@ class PageWorker(Looper[PageTask]):
             for rule in rules:
                 self._expect(found, rule)
             work.again = False
-            self._checked = frozenset(read_id for read_id, _ in reads)
+            self._met = reads
         return found
 
     def _earlier(self, work: Work[PageTask]) -> Page | None:
@@ -162,8 +162,7 @@ class PageWorker(Looper[PageTask]):
         """One transaction: the page, and what each rule found on it. Gives its ending, and why."""
         task, ledger = work.task, self.kit.ledger
         self.kit.bodies.keep(task.id, page)
-        reads = [each for each in ledger.open_reads(task.id) if each[0] in self._checked]
-        readings = [(read_id, request, self._read(page, request)) for read_id, request in reads]
+        readings = [(read_id, request, self._read(page, request)) for read_id, request in self._met]
         ending, why = _ended(page, [found for _, _, found in readings])
         with ledger.db.transaction():
             for read_id, request, found in readings:

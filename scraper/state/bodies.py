@@ -38,6 +38,7 @@ class Bodies:
         self._wanted = wanted
         self._secrets = secrets
         self._has_earlier = self._kept.is_dir()
+        self._folders: set[Path] = set()
         for folder in (self._kept, *([self._folder] if wanted else ())):
             with refusal_told(folder):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -53,11 +54,10 @@ class Bodies:
             os.utime(path)
             return
         if self._may_stay(page):
-            with refusal_told(path):
-                path.parent.mkdir(exist_ok=True)
-            _write(path, page)
+            self._write_kept(path, page)
             return
-        path.unlink(missing_ok=True)
+        if self._has_earlier:
+            path.unlink(missing_ok=True)
         if self._wanted:
             _write(self._folder / f"{page_id}.z", page)
 
@@ -85,6 +85,13 @@ class Bodies:
             for file in os.scandir(folder):
                 if file.stat().st_mtime < since:
                     os.unlink(file)
+
+    def _write_kept(self, path: Path, page: Page) -> None:
+        if path.parent not in self._folders:
+            with refusal_told(path):
+                path.parent.mkdir(exist_ok=True)
+            self._folders.add(path.parent)
+        _write(path, page)
 
     def _may_stay(self, page: Page) -> bool:
         """Whether a page may be kept from run to run, and can be asked for again under a condition."""

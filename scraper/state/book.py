@@ -63,10 +63,12 @@ class Book:
         self._open = dict.fromkeys(_OPEN, 0)
         self._grown: set[tuple[str, str]] = set()
         self._claimed: set[int] = set()
+        self._has_again = True  # whether readings of pages that have ended may be left to be done
 
     def begin(self, run: str) -> None:
         """Works on this run from now on."""
         self.run = run
+        self._has_again = True
         self._number = self.db.value("SELECT id FROM runs WHERE run = ?", run)
         for kind, query in _OPEN.items():
             counts = dict(self.db.tuples(query, run if kind == "page" else self._number))
@@ -79,7 +81,7 @@ class Book:
     def open_count(self) -> int:
         """How many pages and files have no ending yet; a reading that is to be done again counts as a page."""
         with self.db.held():
-            return sum(self._open.values()) + int(self.db.value(_AGAIN, self.run))
+            return sum(self._open.values()) + (int(self.db.value(_AGAIN, self.run)) if self._has_again else 0)
 
     def pending_hosts(self, kind: str) -> list[tuple[str, int]]:
         """The hosts that have open pages or files, and how many."""

@@ -40,7 +40,8 @@ class ItemBook(Book):
             item.rule, key, fields, before, secrets.display(item.url), self._place(item), rank, read_id,
             first, self.run,
         )  # fmt: skip
-        self.db.execute("DELETE FROM item_files WHERE rule = ? AND item_key = ?", item.rule, key)
+        if known is not None:
+            self.db.execute("DELETE FROM item_files WHERE rule = ? AND item_key = ?", item.rule, key)
         self.db.many(
             "INSERT OR IGNORE INTO item_files (rule, item_key, position, file_key) VALUES (?, ?, ?, ?)",
             [(item.rule, key, at, secrets.display(each.key)) for at, each in enumerate(downloads)],

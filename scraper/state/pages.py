@@ -183,6 +183,7 @@ class PageBook(Book):
             self._reopen_skipped(page["id"], found)
             return
         state = 0 if page["state"] == 0 else 3 if page["ending"] in READ else 1
+        self._has_again = self._has_again or state == 3
         read = self.db.row("SELECT id, rank FROM reads WHERE page = ? AND rule = ?", page["id"], found.rule)
         if read is None:
             self._insert_reads([(page["id"], found)], state)
@@ -297,7 +298,8 @@ class PageBook(Book):
                 ending, why or None, status, attempts, round(seconds, 3), digest, page_id,
             )  # fmt: skip
             left = "state = 3 WHERE state = 0 AND" if ending in READ else "state = 1 WHERE"
-            self.db.execute(f"UPDATE reads SET {left} page = ?", page_id)  # noqa: S608 - one of two texts of ours
+            found = self.db.execute(f"UPDATE reads SET {left} page = ?", page_id)  # noqa: S608 - one of two texts
+            self._has_again = self._has_again or (ending in READ and found.rowcount > 0)
             if row["state"] == 0:
                 self._less("page", row["host"])
             for _, request in others:
@@ -325,6 +327,8 @@ class PageBook(Book):
 
     def claim_reread(self) -> tuple[int, str] | None:
         """A page that ended and has a reading still to be done, and its URL; each is claimed once at a time."""
+        if not self._has_again:
+            return None
         with self.db.transaction():
             rows = self.db.rows(
                 "SELECT DISTINCT p.id, p.url FROM reads r JOIN pages p ON p.id = r.page"
@@ -335,6 +339,7 @@ class PageBook(Book):
                 if row["id"] not in self._claimed:
                     self._claimed.add(row["id"])
                     return row["id"], row["url"]
+            self._has_again = bool(rows)
             return None
 
     def release_reread(self, page_id: int) -> None:

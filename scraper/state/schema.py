@@ -267,6 +267,7 @@ UPDATE items SET settled = 1 WHERE last_run IN (SELECT run FROM runs WHERE compl
 ALTER TABLE pages ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
 DROP INDEX pages_open;
 CREATE INDEX pages_open ON pages (run, host, turn, rank) WHERE state = 0;
+CREATE INDEX items_read ON items (read);
 CREATE INDEX pages_read ON pages (identity) WHERE ending IN ('ok', 'unchanged');
 ALTER TABLE pages ADD COLUMN asked TEXT;
 CREATE TABLE aliases (
