@@ -144,10 +144,11 @@ def test_two_ways_to_one_page_are_one_page_also_where_a_limit_counts(
     limit: int | None, site: Site, serve: Any, run_job: Any, asked: Any, html: Any, moved: Moved
 ) -> None:
     moved({"/a": "/x", "/b": "/x#part", "/c": "/%78"})
+    site.route("/")(lambda request: html("/a", "/b", "/c", title="home"))
     site.route("/x")(lambda request: html(title="x"))
     server = serve(site)
-    ended = run_job(server, rows_of("/a", "/b", "/c"), limit=limit)
-    assert (ended.code, once(*asked(server)), len(ended.records)) == (0, once("/a", "/b", "/c", "/x"), 1)
+    ended = run_job(server, JOB, limit=limit)
+    assert (ended.code, once(*asked(server)), len(ended.records)) == (0, once("/", "/a", "/b", "/c", "/x"), 2)
 
 
 def test_a_redirect_to_another_host_is_one_page_too(serve: Any, run_job: Any, asked: Any, html: Any) -> None:

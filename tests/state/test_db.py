@@ -103,7 +103,9 @@ def test_a_thread_sees_nothing_half(db: Database) -> None:
 
     thread = threading.Thread(target=write)
     thread.start()
-    while not done.is_set():
+    is_over = False
+    while not is_over:
+        is_over = done.is_set()
         seen.add(db.value("SELECT count(*) FROM hosts") % 2)
     thread.join()
     assert seen == {0}
