@@ -20,6 +20,8 @@ from bench.faulty import fate
 from bench.measure import Child, Command, run
 from bench.servers import Server, Unavailable
 
+pytestmark = pytest.mark.slow
+
 SLOW = 60.0  # seconds; far beyond what anything here takes
 
 

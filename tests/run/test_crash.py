@@ -33,6 +33,8 @@ from scraper.run.events import Events
 from scraper.run.kit import Options
 from scraper.server import Response, Site
 
+pytestmark = pytest.mark.slow
+
 _CALLS = ("link", "unlink", "rename", "replace", "mkdir", "rmdir")
 
 

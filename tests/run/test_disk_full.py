@@ -25,6 +25,8 @@ from scraper.errors import Exit, ScraperError
 from scraper.files import shares
 from scraper.server import Response, Site, bytes_content, present
 
+pytestmark = pytest.mark.slow
+
 KIB = 1024
 COUNT = 60
 LARGE = "30.bin"

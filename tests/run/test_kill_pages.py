@@ -29,6 +29,8 @@ from scraper.server import Response, Server, Site
 from tests.run.test_crash import Dead, Death
 from tests.run.test_kill import Told, Trigger
 
+pytestmark = pytest.mark.slow
+
 ROWS = 2  # a page
 KILLS = 10
 

@@ -22,6 +22,8 @@ from scraper.server.fixture.pictures import picture
 from tests.run.conftest import Ran, job_data
 from tests.run.manual import OUTSIDE_PAGES, Manual, norm
 
+pytestmark = pytest.mark.slow
+
 JOB = r"""
 start: ["{{ base }}/"]
 polite: {per_host: 8}
