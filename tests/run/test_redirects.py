@@ -148,7 +148,8 @@ def test_two_ways_to_one_page_are_one_page_also_where_a_limit_counts(
     site.route("/x")(lambda request: html(title="x"))
     server = serve(site)
     ended = run_job(server, JOB, limit=limit)
-    assert (ended.code, once(*asked(server)), len(ended.records)) == (0, once("/", "/a", "/b", "/c", "/x"), 2)
+    read = once(*map(norm, asked(server)))  # as whichever redirect came first spells it
+    assert (ended.code, read, len(ended.records)) == (0, once("/", "/a", "/b", "/c", "/x"), 2)
 
 
 def test_a_redirect_to_another_host_is_one_page_too(serve: Any, run_job: Any, asked: Any, html: Any) -> None:
