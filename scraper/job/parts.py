@@ -388,8 +388,8 @@ class StartEntry(RequestParts):
         return self
 
     def source(self, *names: str) -> Any:
-        """The value of the first of these `SOURCES` that is given, or None."""
-        given = (getattr(self, {"list": "list_", "for": "for_"}.get(name, name)) for name in names)
+        """The value of the first of these `SOURCES` (of all, without names) that is given, or None."""
+        given = (getattr(self, {"list": "list_", "for": "for_"}.get(name, name)) for name in names or SOURCES)
         return next((value for value in given if value is not None), None)
 
 

@@ -19,8 +19,8 @@ class _Accept(SimpleNamespace):
 
 class _Entry(SimpleNamespace):
     def source(self, *names: str) -> Any:
-        """The value of the first of these parts.SOURCES that is given, or None."""
-        return self.list_ if "list" in names else None
+        """The value of the first of these parts.SOURCES (of all, without names) that is given, or None."""
+        return self.list_ if "list" in names or not names else None
 
 
 class _Job(SimpleNamespace):

@@ -18,16 +18,12 @@ def canonical_url(page: Page, document: Document) -> str | None:
     """
     told = link_header(page.headers.get("link", ""), "canonical")
     if told is None and isinstance(document.root, Element):
-        found = (one for one in document.root.inside("link") if _is_canonical(one))
-        told = next((one.attributes.get("href") for one in found), None)
+        found = (one for one in document.root.inside("link") if links.has_relation(one, "canonical"))
+        told = next((one.attribute("href") for one in found), None)
     url = links.resolve(document.base, told) if told else ""
     own = {urls.canonical(page.url), urls.canonical(page.request.full_url)}
     is_other = bool(url) and urls.canonical(url) not in own and urls.same_site(page.url, url, "host")
     return url if is_other else None
-
-
-def _is_canonical(element: Element) -> bool:
-    return "canonical" in element.attributes.get("rel", "").lower().split()
 
 
 def is_nofollow(page: Page, document: Document, agent: str) -> bool:

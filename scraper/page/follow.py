@@ -103,7 +103,7 @@ def _linked(match: Match, given: FollowLinks, place: Place, common: Mapping[str,
             url = urls.without_fragment(urls.join(base, link))
             yield Request("GET", url, place=(*place, position), **common), False
             continue
-        url, asked = links.resolve(base, link), obeys and links.is_nofollow(found)
+        url, asked = links.resolve(base, link), obeys and links.has_relation(found, "nofollow")
         if url and (url, asked) not in met:
             met.add((url, asked))
             yield Request("GET", url, found=is_found, place=(*place, position), **common), asked

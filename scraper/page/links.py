@@ -62,9 +62,9 @@ def file_fields(found: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
-def is_nofollow(found: Any) -> bool:
-    """Whether a link asks robots not to follow it: `rel="nofollow"` (HTML 4.6.6.14)."""
-    return isinstance(found, Element) and "nofollow" in (found.attribute("rel") or "").lower().split()
+def has_relation(found: Any, relation: str) -> bool:
+    """Whether an element says so in `rel` (HTML 4.6.6): `nofollow`, `canonical`."""
+    return isinstance(found, Element) and relation in (found.attribute("rel") or "").lower().split()
 
 
 _PROMISES = {"img": "image/*", "picture": "image/*", "image": "image/*", "audio": "audio/*", "video": "video/*"}

@@ -70,7 +70,7 @@ class _Running:
     def __init__(self, kit: Kit, at: int, argv: list[str], summary: Summary) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._why = ""
-        known = {**kit.courier.known, **{f"saved:{name}": value for name, value in kit.state.saved.items()}}
+        known = kit.courier.known
         said = {"JOB": summary.job, "RUN": summary.run, "EXIT_CODE": int(summary.exit_code)}
         said["DEST"] = kit.disk.root.absolute()
         try:

@@ -97,6 +97,7 @@ class Kit:
         self.state.saved[name] = value
         marks = {each: secrets.mark("saved", each) for each in self.state.saved}
         self.names = {**self.names, "saved": Fields(marks, name="saved")}
+        self.courier.learn(f"saved:{name}", value)
 
     @property
     def records_path(self) -> str:
@@ -108,6 +109,11 @@ class Kit:
         """Whether any page is read: by a rule, or because it lists rows."""
         entries = map(self.job.entry, range(len(self.job.start)))
         return bool(self.job.rules) or any(entry.source("sitemap", "feed") is not None for entry in entries)
+
+    @property
+    def met(self) -> int:
+        """How many of what `--limit` counts the run has met: items, or files where the job has none."""
+        return self.ledger.items_met() if self.has_items else self.ledger.files_met()
 
     @property
     def has_items(self) -> bool:

@@ -146,7 +146,6 @@ def _learn(kit: Kit, at: int, step: LoginStep, page: Page) -> None:
         if value in (None, ""):
             raise errors.ShapeError(page.url, f"login.{at}.save.{name} found nothing on {page.url}", final=True)
         kit.save(name, urls.text(value))
-        kit.courier.learn(f"saved:{name}", urls.text(value))
 
 
 def _is_json(selector: str | LongSelector) -> bool:

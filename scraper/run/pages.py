@@ -23,6 +23,7 @@ from scraper.state.pages import ELSEWHERE
 
 T = TypeVar("T")
 log = logging.getLogger("scraper")
+_LISTED = Rule()
 _GOOD = frozenset(range(200, 300)) - {206}
 
 
@@ -130,7 +131,7 @@ class PageWorker(Looper[PageTask]):
 
     def _rule(self, request: Request) -> Rule:
         """What a page must be: any that is good, where its rows are listed for a start entry."""
-        return Rule() if entry_of(request.rule) is not None else self.kit.job.rules[request.rule or ""]
+        return _LISTED if entry_of(request.rule) is not None else self.kit.job.rules[request.rule or ""]
 
     # -- what a rule expects ---------------------------------------------------------------------------
 
@@ -179,8 +180,6 @@ class PageWorker(Looper[PageTask]):
         page, entry = self._as_asked(page, request), entry_of(request.rule)
         try:
             reading = self._by_rule(page) if entry is None else read_listing(self.kit, entry, page)
-            if is_window(rule := self._rule(request)):
-                reading = ended_at_seen(self.kit.ledger, rule, request, reading)
         except errors.RequestError as error:
             return error
         return each_text(reading, self.kit.courier.conceal) if self.kit.courier.known else reading
@@ -195,12 +194,13 @@ class PageWorker(Looper[PageTask]):
         return replace(page, request=request, url=asked if is_same else came)
 
     def _by_rule(self, page: Page) -> Reading:
-        request = page.request
-        return reader.read(
-            page, request.rule or "", self._rule(request), self.kit.names, self.kit.job.files, self.kit.job.rules,
+        request, rule = page.request, self._rule(page.request)
+        reading = reader.read(
+            page, request.rule or "", rule, self.kit.names, self.kit.job.files, self.kit.job.rules,
             records_name=self.kit.records_path, previous=request.before,
             conceal=self.kit.courier.conceal if self.kit.courier.known else None, agent=self.kit.robots.obeyed_by,
         )  # fmt: skip
+        return ended_at_seen(self.kit.ledger, rule, request, reading) if is_window(rule) else reading
 
     def reread(self) -> None:
         """Does what is left to be read of pages that have ended: a late or a nearer finding asks for it."""
@@ -278,8 +278,7 @@ class PageWorker(Looper[PageTask]):
         limit = self.kit.options.limit
         if limit is None:
             return
-        met = self.kit.ledger.items_met() if self.kit.has_items else self.kit.ledger.files_met()
-        if met >= limit:
+        if self.kit.met >= limit:
             self.kit.ledger.end_all("page", "skipped:limit")
 
 

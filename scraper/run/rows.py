@@ -133,7 +133,7 @@ def _room(kit: Kit, at: int) -> int:
     limit = kit.options.limit
     if limit is None:
         return ROWS
-    left = limit - (kit.ledger.items_met() if kit.has_items else kit.ledger.files_met())
+    left = limit - kit.met
     is_exact = kit.job.entry(at).as_ == "files"  # pages may give nothing, so more than one batch may be needed
     return min(ROWS, max(0, left)) if is_exact or left <= 0 else ROWS
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from scraper.records.sheet import Sheet, records, survey, survey_rows
 from scraper.state.db import Database
 from scraper.state.items import ItemBook
+from scraper.state.runs import FAILURES
 from scraper.values import dataclass
 
 if TYPE_CHECKING:
@@ -73,14 +74,7 @@ def _rows(db: Database, query: str, run: str) -> Iterator[dict[str, Any]]:
 _VIEWS = {
     "pages": "SELECT * FROM v_pages WHERE run = ?",
     "files": "SELECT * FROM v_files WHERE run = ?",
-    "failures": (
-        "SELECT run, 'page' AS kind, url, substr(ending, 8) AS class, why AS message FROM pages"
-        " WHERE run = ?1 AND ending GLOB 'failed:*'"
-        " UNION ALL SELECT run, kind, url, class, message FROM failures WHERE run = ?1"
-        " UNION ALL SELECT r.run, 'file', coalesce(f.url, n.key), substr(f.ending, 8), f.why FROM runs r CROSS JOIN"
-        " files f ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40 JOIN names n ON n.id = f.id & 0xFFFFFFFFFF"
-        " WHERE r.run = ?1 AND f.ending GLOB 'failed:*'"
-    ),
+    "failures": FAILURES,
 }
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from scraper.job.parts import StartEntry
 
 Where = tuple[str | int, ...]
-SOURCES = ("list", "for", "sitemap", "feed", "records")
 _OF_REQUESTS = ("data", "json_", "files", "cookies", "auth")
 _UNREAD = ("next", "expect")
 
@@ -100,7 +99,7 @@ def mistakes(job: Job, folder: Path, variables: Mapping[str, Any]) -> Iterator[t
         entry, where = job.entry(at), ("start", at)
         if entry.source("list", "records") is not None:
             yield from ((where + key, message) for key, message in _of_list(entry, folder, variables))
-        elif entry.source(*SOURCES) is None and entry.when is not None and not is_template(entry.when):
+        elif entry.source() is None and entry.when is not None and not is_template(entry.when):
             yield (*where, "when"), "a selector looks into rows, and there are none; write a template"
         if entry.as_ == "files":
             yield from ((where + key, message) for key, message in _of_files(entry, job.rules))

@@ -93,7 +93,6 @@ def _save(kit: Kit, name: str, value: str) -> None:
     if before is not None and before != value:
         kit.courier.learn(f"saved:{name}{BEFORE}", before)
     kit.save(name, value)
-    kit.courier.learn(f"saved:{name}", value)
 
 
 def _due(kit: Kit, lasts: Any) -> float | None:

@@ -109,11 +109,15 @@ def _items(db: Database, run: str) -> ItemCounts:
 
 def failures(db: Database, run: str, limit: int = 20) -> list[Row]:
     """The first failures of a run: pages, then items, then files."""
-    return db.rows(
-        "SELECT url, substr(ending, 8) AS class, why AS message FROM pages WHERE run = ?1 AND ending GLOB 'failed:*'"
-        " UNION ALL SELECT url, class, message FROM failures WHERE run = ?1"
-        " UNION ALL SELECT coalesce(f.url, n.key), substr(f.ending, 8), f.why FROM runs r CROSS JOIN files f"
-        " ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40 JOIN names n ON n.id = f.id & 0xFFFFFFFFFF"
-        " WHERE r.run = ?1 AND f.ending GLOB 'failed:*' LIMIT ?2",
-        run, limit,
-    )  # fmt: skip
+    return db.rows(f"{FAILURES} LIMIT ?2", run, limit)
+
+
+FAILURES = (
+    "SELECT run, 'page' AS kind, url, substr(ending, 8) AS class, why AS message FROM pages"
+    " WHERE run = ?1 AND ending GLOB 'failed:*'"
+    " UNION ALL SELECT run, kind, url, class, message FROM failures WHERE run = ?1"
+    " UNION ALL SELECT r.run, 'file', coalesce(f.url, n.key), substr(f.ending, 8), f.why FROM runs r CROSS JOIN"
+    " files f ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40 JOIN names n ON n.id = f.id & 0xFFFFFFFFFF"
+    " WHERE r.run = ?1 AND f.ending GLOB 'failed:*'"
+)
+"""What failed in a run: pages, then what on pages, then files."""

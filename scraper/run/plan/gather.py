@@ -182,10 +182,8 @@ class Gathering:
         return (Group(*alike, tuple(examples)) for alike, examples in found.items())
 
     def _is_limited(self) -> bool:
-        limit, ledger = self._kit.options.limit, self._kit.ledger
-        if limit is None:
-            return False
-        return (ledger.items_met() if self._kit.has_items else ledger.files_met()) >= limit
+        limit = self._kit.options.limit
+        return limit is not None and self._kit.met >= limit
 
     # -- hosts -------------------------------------------------------------------------------------------
 
