@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from typing import Any
 
 import pycurl
 
@@ -18,6 +17,7 @@ from scraper import errors, secrets
 from scraper.net.answer import DRAIN_TIME
 from scraper.net.bell import Bell, Waker
 from scraper.net.curl.brake import Brake
+from scraper.net.curl.multi import Multi
 from scraper.net.curl.profiles import BUFFER, Profile, profile_of
 from scraper.net.curl.transfer import Transfer, header_lines
 from scraper.net.outgoing import Credentials, Outgoing, UnsendableError, Wire
@@ -29,26 +29,7 @@ LOOK = 0.25
 """Seconds between two looks at the transfers in flight."""
 IDLE = 10.0
 """Seconds that the loop waits at most, whatever anybody said."""
-_EVENTS = {
-    pycurl.POLL_IN: select.EPOLLIN,
-    pycurl.POLL_OUT: select.EPOLLOUT,
-    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
-}
 _DIRECT, _GUARDED = Profile(None, None, False), Profile(None, None, False, guarded=True)
-AT_REST = -1
-"""What libcurl waits for on a connection that serves nothing at the moment."""
-
-
-def _mask(events: int) -> int:
-    """What epoll saw, in libcurl's words."""
-    return (
-        (pycurl.CSELECT_IN if events & (select.EPOLLIN | select.EPOLLHUP) else 0)
-        | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0)
-        | (pycurl.CSELECT_ERR if events & select.EPOLLERR else 0)
-    )
-
-
-_MASKS = {events: _mask(events) for events in (select.EPOLLIN, select.EPOLLOUT)}
 
 
 class Loop:
@@ -72,7 +53,7 @@ class Loop:
         self._most = most
         self._clock = clock
         self._epoll = select.epoll()
-        self._multi = _Multi(self._epoll, clock, most)
+        self._multi = Multi(self._epoll, clock, most)
         self._idle: dict[Profile, list[Transfer]] = {}
         self._flying: set[Transfer] = set()
         self._lines: dict[str, list[bytes]] = {}
@@ -226,56 +207,3 @@ class Loop:
         self._multi.handle.close()
         self._epoll.close()
         self._bell.close()
-
-
-class _Multi:
-    """libcurl's multi handle, and what it waits for.
-
-    Attributes:
-        due: when libcurl wants to be called, or None.
-    """
-
-    def __init__(self, epoll: Any, clock: Callable[[], float], most: int) -> None:
-        self._epoll = epoll
-        self._clock = clock
-        self._known: dict[int, int] = {}
-        self.due: float | None = None
-        self.handle = pycurl.CurlMulti()
-        self.handle.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
-        self.handle.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self.handle.setopt(pycurl.M_MAXCONNECTS, most + 64)
-        self.handle.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-
-    def _on_socket(self, event: int, descriptor: int, multi: Any, data: Any) -> None:
-        """What libcurl waits for. A connection at rest stays registered: it serves again in a moment.
-
-        If it was closed at rest, the kernel has forgotten it, and its number may be that of a new one.
-        """
-        if event == pycurl.POLL_REMOVE:
-            self._known[descriptor] = AT_REST
-            return
-        if descriptor in self._known:
-            try:
-                self._epoll.modify(descriptor, _EVENTS[event])
-            except FileNotFoundError:
-                self._epoll.register(descriptor, _EVENTS[event])
-        else:
-            self._epoll.register(descriptor, _EVENTS[event])
-        self._known[descriptor] = event
-
-    def _on_timer(self, milliseconds: int) -> None:
-        self.due = None if milliseconds < 0 else self._clock() + milliseconds / 1000
-
-    def on_event(self, descriptor: int, events: int) -> None:
-        """A socket is ready."""
-        if self._known.get(descriptor, AT_REST) == AT_REST:
-            self._known.pop(descriptor, None)  # the server closed it; libcurl sees that when it wants it again
-            self._epoll.unregister(descriptor)
-            return
-        self.handle.socket_action(descriptor, _MASKS.get(events) or _mask(events))
-
-    def on_time(self, now: float) -> None:
-        """libcurl's timer may be due."""
-        if self.due is not None and now >= self.due:
-            self.due = None
-            self.handle.socket_action(pycurl.SOCKET_TIMEOUT, 0)
