@@ -52,9 +52,15 @@ FLOORS = {
     "scraper.crew": 3,
     "scraper.fetch": 3,
     "scraper.download": 3,
+    "scraper.probe": 3,
+    "scraper.tape": 1,
+    "scraper.tape.warc": 2,
+    "scraper.tape.recorder": 3,
+    "scraper.tape.site": 3,
     "scraper.run": 4,
-    "scraper.cli": 5,
-    "scraper.__main__": 5,
+    "scraper.testing": 5,
+    "scraper.cli": 6,
+    "scraper.__main__": 6,
 }
 
 DOORS = {
@@ -67,7 +73,7 @@ DOORS = {
     "yaml": {"scraper.job.yaml"},
     "jinja2": {"scraper.job.template"},
     "click": {"scraper.cli"},
-    "socket": {"scraper.net.wire", "scraper.server"},  # client side and listening side
+    "socket": {"scraper.net.wire", "scraper.server", "scraper.probe"},  # client side, listening side, questions by hand
     "tqdm": {"scraper.cli.show"},
     "tenacity": {"scraper.net.retry"},
     "filelock": {"scraper.state.lock"},
@@ -76,6 +82,9 @@ DOORS = {
     "feedparser": {"scraper.page.feed"},
     "yt_dlp": {"scraper.net.cookiefile"},
     "selectolax": {"scraper.page.lexbor"},
+    "warcio": {"scraper.tape.warc"},
+    "cryptography": {"scraper.server.certificate", "scraper.probe"},
+    "pytest": {"scraper.testing"},
 }
 
 
