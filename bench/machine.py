@@ -28,6 +28,17 @@ def used(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
+def peak(pid: int) -> int:
+    """The most bytes of memory that a process had so far; nothing where it has ended."""
+    try:
+        found = re.search(
+            r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("utf-8", "replace"), re.MULTILINE
+        )
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
 def version(*command: str) -> str:
     """The first version number that a program tells; empty where it tells none."""
     if shutil.which(command[0], path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
@@ -63,4 +74,5 @@ def programs() -> dict[str, str]:
         "wget2": version("wget2", "-V"),
         "aria2c": version("aria2c", "-v"),
         "openssl": version("openssl", "version"),
+        "ab": version("ab", "-V"),
     }

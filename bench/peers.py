@@ -264,6 +264,11 @@ def img2dataset(task: Task, dest: Path, tools: Tools) -> Command:
     return Command(argv, env={**env, "NO_ALBUMENTATIONS_UPDATE": "1"}, tree=True)
 
 
+def a_server(task: Task, dest: Path, tools: Tools) -> Command:
+    """Raises Unavailable: it is asked (`serving.py`), it fetches nothing."""
+    raise Unavailable("a server; see W9")
+
+
 @dataclass(frozen=True)
 class Peer:
     """A program.
@@ -299,4 +304,6 @@ PEERS: dict[str, Peer] = {
         note="memory is that of all its processes (PSS); each file has a .json beside it",
     ),
     "requests": Peer("requests + ThreadPoolExecutor", requests_pool),
+    "serve": Peer("scraper serve", a_server),
+    "nginx": Peer("nginx", a_server),
 }

@@ -215,7 +215,7 @@ def nginx(
     (folder / "nginx.conf").write_text(text, "utf-8")
     command = Command([program, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")])
     with Child(command, timeout=LONGEST, cpus=core(), log=folder / "out.log") as child:
-        _await(child, addresses[0], port, folder)
+        until_listening(child, addresses[0], port, folder)
         ca = folder / "ca.pem" if tls else None
         yield Server(f"{'https' if tls else 'http'}://{addresses[0]}:{port}", port, child.pid, folder, ca)
 
@@ -230,11 +230,11 @@ def faulty(folder: Path, root: Path, addresses: Sequence[str]) -> Iterator[Serve
         env={"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
     )
     with Child(command, timeout=LONGEST, cpus=core(), log=folder / "out.log") as child:
-        _await(child, addresses[0], port, folder)
+        until_listening(child, addresses[0], port, folder)
         yield Server(f"http://{addresses[0]}:{port}", port, child.pid, folder)
 
 
-def _await(child: Child, address: str, port: int, folder: Path) -> None:
+def until_listening(child: Child, address: str, port: int, folder: Path) -> None:
     """Until it listens.
 
     Raises:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import crawling, resuming, sites
+from bench import crawling, resuming, serving, sites
 from bench.faulty import fate
 from bench.methods import Bench, Case, fetch
 from bench.peers import CURL_MOST, Want
@@ -199,4 +199,5 @@ WORKLOADS: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "W6": resuming.killed_and_done,
     "W7": crawling.many_pages,
     "W8": resuming.queued_only,
+    "W9": serving.served,
 }

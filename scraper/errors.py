@@ -3,6 +3,7 @@
     ScraperError
     ├── JobError          the job file is wrong                       exit 3
     ├── UsageError        the command line is wrong                   exit 2
+    ├── TapeError         a tape is no WARC, or cannot be used        exit 3
     ├── BusyError         another run holds the output folder         exit 6
     ├── LedgerError       the ledger is newer, broken or unreadable   exit 1
     ├── WorkerError       a process that fetched files was killed     exit 1
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 from scraper import secrets
@@ -77,6 +79,22 @@ class UsageError(ScraperError):
     """The command line asks for what cannot be."""
 
     exit_code = Exit.USAGE
+
+
+class TapeError(ScraperError):
+    """A tape cannot be read or written to.
+
+    Attributes:
+        path: the file.
+        reason: what is wrong with it, and the cure.
+    """
+
+    exit_code = Exit.JOB
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
 
 
 class BusyError(ScraperError):

@@ -77,7 +77,7 @@ class Bound:
     number: float
     percent: bool
 
-    def holds(self, count: int, total: int = 0) -> bool:
+    def holds(self, count: float, total: int = 0) -> bool:
         """Whether a count meets it; in percent, its share of `total`, and a share of nothing does."""
         compare = _RELATIONS[self.relation]
         if self.percent:

@@ -21,7 +21,10 @@ COMMANDS = {
     "init": ("write a commented job file to begin with", "scraper.cli.files:init"),
     "schema": ("print the JSON Schema of job files", "scraper.cli.files:schema"),
     "plan": ("what a run would do; writes nothing", "scraper.cli.plan:plan"),
+    "record": ("record a job's tape, for offline tests", "scraper.cli.record:record"),
+    "test": ("replay jobs from their tapes, offline", "scraper.cli.test:test"),
     "export": ("items, files, pages or failures from the ledger", "scraper.cli.export:export"),
+    "probe": ("what a URL answers, step by step, and why it fails", "scraper.cli.probe:probe"),
     "serve": ("serve a folder, or the fixture site", "scraper.cli.serve:serve"),
     "demo": ("run the sample jobs against the bundled server", "scraper.cli.serve:demo"),
 }

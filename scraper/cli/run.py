@@ -45,11 +45,17 @@ _OPTIONS = (
 
 @click.command(short_help="run a job")
 @click.argument("job")
+@click.option(
+    "--tape", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Answer every request from this WARC: a replay, without network.",
+)  # fmt: skip
 @common
-def run(job: str, **options: Any) -> int:
+def run(job: str, tape: Path | None, **options: Any) -> int:
     """Runs the job file JOB ("-" reads it from stdin)."""
     from scraper.job.load import load
 
+    if tape is not None:
+        return _replay(job, tape, options)
     loaded = load(job, variables=pairs(options["variables"], "--var"), overrides=overrides(options))
     return execute(loaded, options)
 
@@ -66,6 +72,26 @@ def get(urls: tuple[str, ...], lists: tuple[str, ...], **options: Any) -> int:
 
     with Given(urls, lists) as given:
         return execute(_get_job(given.start(), urls, options), options, bare=True)
+
+
+def _replay(job: str, path: Path, options: dict[str, Any]) -> int:
+    """The variables, the limit, the time and the name of the run are those of the tape, unless they are given."""
+    from scraper.job.load import load
+    from scraper.run.replay import replay, variables_of
+    from scraper.tape.warc import Tape
+
+    with Tape.open(path) as tape:
+        given = {**variables_of(tape), **pairs(options["variables"], "--var")}
+        loaded = load(job, variables=given, overrides=overrides(options), secrets=False)
+
+        def perform(shown: Any, control: Any) -> Any:
+            shown.say(f"this is a replay: {path} answers, and nothing else is asked")
+            return replay(
+                loaded, tape, dest=options["dest"], state=options["state"], limit=options["limit"],
+                fresh=options["fresh"], dry=options["dry_run"], events=shown, control=control,
+            )  # fmt: skip
+
+        return execute(loaded, options, perform=perform)
 
 
 def _get_job(start: list[dict[str, str]], urls: Iterable[str], options: dict[str, Any]) -> Any:
@@ -88,8 +114,14 @@ def _get_job(start: list[dict[str, str]], urls: Iterable[str], options: dict[str
     return Loaded(job, "<command line>", Path(), {}, (), {"start": start}, has_secrets=False)
 
 
-def execute(loaded: Any, options: dict[str, Any], *, bare: bool = False) -> int:
-    """Runs what was loaded, shows it, prints its result; gives the exit code."""
+def execute(
+    loaded: Any, options: dict[str, Any], *, bare: bool = False, perform: Callable[[Any, Any], Any] | None = None
+) -> int:
+    """Runs what was loaded, shows it, prints its result; gives the exit code.
+
+    Args:
+        perform: makes the run, where it is no ordinary one; given who hears of it, and the control.
+    """
     from scraper.cli.show import Shown
     from scraper.run.control import Control
     from scraper.run.kit import Options, settle
@@ -102,7 +134,8 @@ def execute(loaded: Any, options: dict[str, Any], *, bare: bool = False) -> int:
         paths=options.get("print_paths", not options["as_json"]),
     )
     with shown, _signals(control, shown.note):
-        settle(loaded)  # what is refused is told without the warnings
+        if perform is None:
+            settle(loaded)  # what is refused is told without the warnings
         for warning in loaded.warnings:
             shown.say(str(warning))
         settings = Options(
@@ -110,7 +143,7 @@ def execute(loaded: Any, options: dict[str, Any], *, bare: bool = False) -> int:
             dry=options["dry_run"], bare=bare,
         )  # fmt: skip
         try:
-            summary = run_job(loaded, settings, shown, control)
+            summary = run_job(loaded, settings, shown, control) if perform is None else perform(shown, control)
         except (errors.ScraperError, click.ClickException):
             raise
         except BrokenPipeError:  # click would take it for exit 1, which means a bug

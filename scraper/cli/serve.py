@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from scraper import errors
+from scraper.cli.front import ended_by_sigterm, front_options, served
 
 PORT = 8000
 
@@ -16,18 +18,25 @@ PORT = 8000
 @click.command(short_help="serve a folder, or the fixture site")
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
-def serve(folder: Path | None, port: int) -> int:
+@click.option(
+    "--wsgi",
+    multiple=True,
+    metavar="[/PREFIX=]MODULE:APP",
+    help="Mount a WSGI application, beside the files of DIR. Can be given several times.",
+)
+@front_options
+def serve(folder: Path | None, port: int, wsgi: tuple[str, ...], **front: Any) -> int:
     """Serves DIR on 127.0.0.1 until Ctrl-C; without DIR the fixture site, which the sample jobs read.
 
-    The URL goes to stdout, so that a script can read it with --port 0.
-    """
-    from scraper.server.server import Server
+    With --wsgi, PREFIX and what is below it are the application's. Without PREFIX it has all that is no file of DIR.
 
+    The URL goes to stdout, so that a script can read it with --port 0; a line for each --service follows.
+    """
     if folder is not None and not folder.is_dir():
         raise errors.UsageError(f"{folder} is no folder")
-    with Server(_site(folder), port=port, record=False) as server:
-        click.echo(server.url)
-        click.echo(f"serving {folder or 'the fixture site'} on {server.url} (Ctrl-C stops)", err=True)
+    with ended_by_sigterm(), served(_site(folder, wsgi), port, **front) as server:
+        what = " and ".join([*([str(folder)] if folder else []), *wsgi]) or "the fixture site"
+        click.echo(f"serving {what} on {server.url} (Ctrl-C stops)", err=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -35,12 +44,29 @@ def serve(folder: Path | None, port: int) -> int:
     return errors.Exit.DONE
 
 
-def _site(folder: Path | None) -> Any:
+def _site(folder: Path | None, wsgi: Sequence[str] = ()) -> Any:
+    from scraper.server.site import Site
+
+    if wsgi:
+        return _mounted(Site(folder), wsgi)
     if folder is not None:
-        return folder
+        return Site(folder)
     from scraper.server.fixture import fixture_site
 
     return fixture_site()
+
+
+def _mounted(site: Any, wsgi: Sequence[str]) -> Any:
+    """The site with the applications on it; raises UsageError where one cannot be had."""
+    from scraper.server.wsgi import read_mount
+
+    for text in wsgi:
+        prefix, app = read_mount(text)
+        try:
+            site.mount(prefix, app)
+        except ValueError as fault:
+            raise errors.UsageError(f"--wsgi {text}: {fault}") from fault
+    return site
 
 
 @click.command(short_help="run the sample jobs against the bundled server")

@@ -146,8 +146,8 @@ class Shown(Events):
             file.write(f"{text}\n")
             file.flush()
 
-    def summary(self, summary: Summary) -> None:
-        """The last lines."""
+    def summary(self, summary: Summary, *, stays: bool = True) -> None:
+        """The last lines; `stays`: whether the output folder does."""
         self._say_noted()
         items, files = summary.items, summary.files
         told = [_count(summary.pages.ok, "page")] if summary.pages.ok or not self._files else []
@@ -159,7 +159,8 @@ class Shown(Events):
         others = (("unchanged", files.unchanged), ("skipped", files.skipped), ("failed", failed))
         told += [f"{number} {word}" for word, number in others if number]
         self.say(f"{summary.job}: {', '.join(told)} in {human_seconds(summary.seconds)}")
-        self.say(f"  in {self._dest}")
+        if stays:
+            self.say(f"  in {self._dest}")
 
 
 class _Lines(logging.Handler):

@@ -23,6 +23,7 @@ from scraper.download.sums import Follower
 from scraper.download.twins import Twins
 from scraper.files import dates, decide, resume
 from scraper.files.checks import Demand, demand
+from scraper.files.naming import Own
 from scraper.files.parts import OutputFolder, Part
 from scraper.model import Download, Outcome, PartNote
 from scraper.net.courier import Courier
@@ -86,7 +87,7 @@ class Ground:
     """
 
     def __init__(
-        self, courier: Courier, folder: OutputFolder, ledger: Ledger, settings: FileSettings, records: str,
+        self, courier: Courier, folder: OutputFolder, ledger: Ledger, settings: FileSettings, records: Own,
         boot: str, failed: Callable[[BaseException], None], is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self.courier = courier

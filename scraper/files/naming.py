@@ -27,6 +27,8 @@ UNKNOWN_EXT = "\ufdd2"
 
 #: Name of the records file where the job gives none (JOBS.md, `records`).
 RECORDS = "records.jsonl"
+#: Names of our own files below dest, which no other file gets: the records file, or that and others.
+Own = str | tuple[str, ...]
 
 NAME_BYTES = 250  # NAME_MAX is 255 (ext4, XFS, APFS, NTFS); `.part` takes five
 PART_BYTES = 255
@@ -144,14 +146,14 @@ def _known_at(name: str) -> int:
     return inner if inner > 0 and name[inner + 1 : end].lower() in KNOWN_EXTENSIONS else end
 
 
-def safe_path(rendered: str, *, records_name: str = RECORDS) -> str:
+def safe_path(rendered: str, *, records_name: Own = RECORDS) -> str:
     """A relative POSIX path that stays below its folder, from a rendered template in which only `/` parts
     folders.
 
     Segments have at most 250 bytes of UTF-8, the path about 3500 and 64 segments; folders that come to
-    nothing are left out, a file name that does is `index`. No segment ends in `.part`; the path is not the
-    records file, lies not below it nor in its way, and not below `.scraper`. Idempotent. UNKNOWN_EXT is
-    kept.
+    nothing are left out, a file name that does is `index`. No segment ends in `.part`; the path is not
+    the records file (or another of `records_name`), lies not below it nor in its way, and not below
+    `.scraper`. Idempotent. UNKNOWN_EXT is kept.
     """
     if len(rendered) < 200 and _PLAIN.fullmatch(rendered) and not _is_special(rendered, records_name):
         return rendered
@@ -164,8 +166,8 @@ _SEGMENT = f"[A-Za-z0-9_](?:(?:{_INNER}|[. ])*{_INNER})?"
 _PLAIN = re.compile(f"(?:{_SEGMENT}/){{0,9}}{_SEGMENT}{UNKNOWN_EXT}?")
 
 
-def _is_special(path: str, records_name: str) -> bool:
-    """Whether a segment of a plain path is a device, ends in `.part`, or is one of the records file's name."""
+def _is_special(path: str, records_name: Own) -> bool:
+    """Whether a segment of a plain path is a device, ends in `.part`, or is one of our own files' names."""
     for segment in path.rstrip(UNKNOWN_EXT).lower().split("/"):
         base = segment.partition(".")[0].rstrip()
         if base.upper() in _DEVICES or segment.endswith(".part") or segment in _folded_segments(records_name):
@@ -174,20 +176,21 @@ def _is_special(path: str, records_name: str) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _folded_segments(path: str) -> frozenset[str]:
-    return frozenset(fold(segment) for one in _of_records(path) for segment in one.split("/"))
+def _folded_segments(names: Own) -> frozenset[str]:
+    return frozenset(fold(segment) for one in _of_records(names) for segment in one.split("/"))
 
 
 @lru_cache(maxsize=16)
-def _of_records(path: str) -> tuple[str, ...]:
-    """The records file, and what SQLite takes for a part of it when the file is opened (sqlite.org/tempfiles.html):
+def _of_records(names: Own) -> tuple[str, ...]:
+    """Our own files, and what SQLite takes for a part of one when it is opened (sqlite.org/tempfiles.html):
     it would play a journal back that a server put there.
     """
-    beside = ("-journal", "-wal", "-shm") if path.endswith((".sqlite", ".db")) else ()
-    return (path, *(path + ending for ending in beside))
+    paths = (names,) if isinstance(names, str) else names
+    beside = {path: ("-journal", "-wal", "-shm") if path.endswith((".sqlite", ".db")) else () for path in paths}
+    return tuple(path + ending for path in paths for ending in ("", *beside[path]))
 
 
-def _made_safe(rendered: str, records_name: str) -> str:
+def _made_safe(rendered: str, records_name: Own) -> str:
     *folders, last = rendered.split("/")
     name = _tidy(last)
     if not name.strip(UNKNOWN_EXT):
@@ -273,8 +276,8 @@ def _shallow(folders: Iterable[str], name: str) -> list[str]:
     return kept
 
 
-def _guarded(segments: list[str], records_name: str) -> str:
-    """The path, with a `_` where it would be, hold or block the records file or `.scraper`."""
+def _guarded(segments: list[str], records_name: Own) -> str:
+    """The path, with a `_` where it would be, hold or block one of our own files or `.scraper`."""
     for reserved in filter(None, (".scraper", *_of_records(records_name))):
         taken = [segment for segment in reserved.split("/") if segment not in _NOWHERE]
         depth = min(len(taken), len(segments))
@@ -291,7 +294,7 @@ def is_open(path: str) -> bool:
     return UNKNOWN_EXT in path or not has_known_ext(path)
 
 
-def complete(path: str, ext: str, *, records_name: str = RECORDS) -> str:
+def complete(path: str, ext: str, *, records_name: Own = RECORDS) -> str:
     """A safe path with `ext` (`.jpg`, or empty) where UNKNOWN_EXT stands, else after a name without
     known extension.
     """
@@ -302,19 +305,19 @@ def complete(path: str, ext: str, *, records_name: str = RECORDS) -> str:
     return safe_path((folder + slash + name).replace(UNKNOWN_EXT, ext), records_name=records_name)
 
 
-def without_mark(path: str, *, records_name: str = RECORDS) -> str:
+def without_mark(path: str, *, records_name: Own = RECORDS) -> str:
     """The form of a path that is reserved before the request (DESIGN 4.6): UNKNOWN_EXT taken out."""
     return safe_path(path.replace(UNKNOWN_EXT, ""), records_name=records_name)
 
 
-def distinct(path: str, key: str, digits: int = 8, *, records_name: str = RECORDS) -> str:
+def distinct(path: str, key: str, digits: int = 8, *, records_name: Own = RECORDS) -> str:
     """`name~1a2b3c4d.ext`: the path with `digits` (up to 64) hex digits of SHA-256 of the file's key
     (DESIGN 4.6).
     """
     return _suffixed(path, "~" + _digest(key)[:digits], records_name)
 
 
-def number(path: str, n: int, *, records_name: str = RECORDS) -> str:
+def number(path: str, n: int, *, records_name: Own = RECORDS) -> str:
     """`name-2.ext`: the path of the n-th file (from 1) of several; the first keeps the bare name."""
     return path if n < 2 else _suffixed(path, f"-{n}", records_name)
 
@@ -330,7 +333,7 @@ def part_name(path: str, key: str | None = None) -> str:
     return folder + slash + _fitted(name, tail, PART_BYTES)
 
 
-def _suffixed(path: str, suffix: str, records_name: str) -> str:
+def _suffixed(path: str, suffix: str, records_name: Own) -> str:
     *folders, name = path.split("/")
     stem, ending = _split(name)
     return _guarded([*folders, _fitted(stem, suffix + ending)], records_name)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scraper import secrets, units, urls
+from scraper.files import naming
 from scraper.files.types import type_for
-from scraper.job import sessions
+from scraper.job import casechecks, sessions
 from scraper.job.fields import GLOBAL_NAMES, did_you_mean, is_template
 from scraper.job.filters import moment
 from scraper.job.model import Accept, Job
@@ -286,6 +287,16 @@ def _proxies(job: Job, names: Names) -> Iterator[Finding]:
             yield Finding(("http", "proxies", key), told)
 
 
+def _archive(job: Job, names: Names) -> Iterator[Finding]:
+    """An archive and the records, neither of which may be where the other is, or a folder on the way to it."""
+    if job.archive is None:
+        return
+    archive, records = (naming.fold(path).split("/") for path in (job.archive, job.records.path))
+    depth = min(len(archive), len(records))
+    if archive[:depth] == records[:depth]:
+        yield Finding(("archive",), f"{job.archive} is where the records go ({job.records.path}); name another")
+
+
 def _version(job: Job, names: Names) -> Iterator[Finding]:
     if job.files.transport == "requests" and job.http.version != "1.1":
         yield Finding(("http", "version"), "`files.transport: requests` speaks HTTP/1.1 alone; leave one of them out")
@@ -312,5 +323,7 @@ _JUDGES = (
     _origins,
     _proxies,
     _version,
+    _archive,
     *sessions.JUDGES,
+    *casechecks.JUDGES,
 )

@@ -33,12 +33,15 @@ STDIN = "<stdin>"
 _PASSES = 10
 
 
-def load(path: str | Path, *, variables: Mapping[str, str] | None = None, overrides: Sequence[str] = ()) -> Loaded:
+def load(
+    path: str | Path, *, variables: Mapping[str, str] | None = None, overrides: Sequence[str] = (), secrets: bool = True
+) -> Loaded:
     """Loads and checks a job file; `-` is stdin.
 
     Args:
         variables: `--var`, over the job's `vars`; a name that the job does not have is a mistake.
         overrides: `-o` texts such as `http.timeout.read=5`.
+        secrets: whether to warn of those that are not set; without, none is looked up (a replay needs none).
 
     Raises:
         JobError: with every mistake of the file.
@@ -51,7 +54,7 @@ def load(path: str | Path, *, variables: Mapping[str, str] | None = None, overri
     except yaml.YamlError as error:
         raise JobError([Places(file).mistake(error.finding)]) from error
     folder = Path() if file == STDIN else Path(path).parent
-    return _loaded(document, folder, variables or {}, overrides)
+    return _loaded(document, folder, variables or {}, overrides, secrets=secrets)
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -78,7 +81,10 @@ def from_data(
     return _loaded(yaml.Document(copy.deepcopy(data), Places(file)), folder or Path(), variables or {}, overrides)
 
 
-def _loaded(document: yaml.Document, folder: Path, variables: Mapping[str, str], overrides: Sequence[str]) -> Loaded:
+def _loaded(
+    document: yaml.Document, folder: Path, variables: Mapping[str, str], overrides: Sequence[str], *,
+    secrets: bool = True,
+) -> Loaded:  # fmt: skip
     data, spots = document.data, document.places
     if not isinstance(data, dict):
         told = Finding((), f"expected a mapping with name, start and rules, found {words.found(data)}", stops=True)
@@ -88,7 +94,7 @@ def _loaded(document: yaml.Document, folder: Path, variables: Mapping[str, str],
     settling = settle.Settling()
     settling.vars(data["vars"] if isinstance(data.get("vars"), dict) else {})
     job, wrong = _validated(settling.sections(data))
-    findings += [*settling.findings, *wrong, *_unset(data, folder)]
+    findings += [*settling.findings, *wrong, *(_unset(data, folder) if secrets else ())]
     findings += _checked(job, settling.variables, wrong, data)
     mistakes = list(map(spots.mistake, without_consequences(findings)))
     if errors := [one for one in mistakes if not one.warning]:
@@ -118,10 +124,18 @@ def _checked(
     if job is None:
         return []
     broken = [one.path for one in wrong]
-    found = [as_written(one, data) for one in checks.check(job, setting_names(variables))]
+    found = [as_written(one, data) for one in (*checks.check(job, setting_names(variables)), *_faults(job))]
     found = [one for one in found if not any(one.path[: len(path)] == path for path in broken)]
     roads = any(path[:1] == ("start",) or len(path) < 3 or path[2] == "follow" for path in broken)
     return [one for one in found if not (roads and one.message == checks.UNREACHED)]
+
+
+def _faults(job: Job) -> Iterable[Finding]:
+    if not job.tests:
+        return ()
+    from scraper.job import faults
+
+    return faults.check(job)
 
 
 def _unset(data: dict[str, Any], folder: Path) -> Iterable[Finding]:

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from scraper.job.cases import Cases
 from scraper.job.parts import (
     LANGUAGES,
     AnyMethod,
@@ -370,10 +371,23 @@ class Records(Model):
     def _suffix(self) -> Records:
         if not self.path.endswith((".jsonl", ".csv", ".sqlite", ".db", ".parquet")):
             raise ValueError("records are written as .jsonl, .csv, .sqlite, .db or .parquet")
-        *folders, name = self.path.split("/")
-        if not all(folders) or {".", ".."} & {*folders, name} or ".scraper" in folders[:1] or "\\" in self.path:
+        if not _is_below(self.path):
             raise ValueError("records stand below dest: no leading /, no .., not in .scraper")
         return self
+
+
+def _is_below(path: str) -> bool:
+    """Whether a path of ours stands below dest, and not where the ledger is."""
+    *folders, name = path.split("/")
+    return all(folders) and not {".", ".."} & {*folders, name} and ".scraper" not in folders[:1] and "\\" not in path
+
+
+def _archive(value: str) -> str:
+    if not value.endswith((".warc", ".warc.gz")) or value.rpartition("/")[2] in (".warc", ".warc.gz"):
+        raise ValueError(f'{value!r}: an archive is a WARC; call it "pages.warc.gz", or .warc')
+    if not _is_below(value):
+        raise ValueError("the archive stands below dest: no leading /, no .., not in .scraper")
+    return value
 
 
 class RunExpect(Model):
@@ -458,6 +472,7 @@ class Job(Model):
         Records,
         BeforeValidator(_records, json_schema_input_type=str | Records),
     ] = Records.model_construct()
+    archive: Annotated[str, AfterValidator(_archive)] | None = None
     expect: RunExpect = RunExpect.model_construct()
     schedule: Annotated[str, AfterValidator(_cron)] | None = None
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
@@ -465,6 +480,7 @@ class Job(Model):
         tuple[Command, ...],
         BeforeValidator(_commands, json_schema_input_type=_Argv | Command | list[_Argv | Command]),
     ] = ()
+    tests: Cases = {}
 
     def entry(self, index: int) -> StartEntry:
         """The start entry at `index`, a bare URL as an entry too."""

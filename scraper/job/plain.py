@@ -41,7 +41,7 @@ def plain_job(lists: Iterable[tuple[str, str]], jobs: int) -> Any:
     """
     return _Job(
         name="get", about="", dest=None, vars={}, http=_http(), login=(), rules={}, on_finish=(), schedule=None,
-        timezone=None, start=tuple(_entry(path, column) for path, column in lists),
+        timezone=None, archive=None, tests={}, start=tuple(_entry(path, column) for path, column in lists),
         polite=SimpleNamespace(robots="obey", per_host=jobs, delay=0, rate=None, hosts={}),
         files=_files(jobs), records=SimpleNamespace(path="records.jsonl", gone="drop"),
         expect=SimpleNamespace(items=None, files=None, failed=None, filled={}, drop=None, model_fields_set=frozenset()),

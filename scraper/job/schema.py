@@ -25,10 +25,12 @@ _ABOUT = {
     "rules": "How each kind of page is read; the first rule reads what `start` does not give to another.",
     "files": "How files are named, checked and fetched.",
     "records": "The records file, .jsonl, .csv, .sqlite, .db or .parquet; what becomes of items that are gone.",
+    "archive": "Every exchange of the job's runs, as a WARC below dest: pages.warc.gz.",
     "expect": 'What a run must bring, as in items: ">= 20"; else exit code 7.',
     "schedule": 'When to run: a cron line such as "0 3 * * *".',
     "timezone": "The time zone of the schedule, such as Europe/Berlin.",
     "on_finish": "Commands to run at the end, each an argument list.",
+    "tests": "Offline tests: cases that are replayed from a tape (`scraper record`, `scraper test`, pytest).",
 }
 
 

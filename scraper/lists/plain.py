@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable
 
 from scraper import urls
-from scraper.files.naming import KNOWN_EXTENSIONS, UNKNOWN_EXT, fold
+from scraper.files.naming import KNOWN_EXTENSIONS, UNKNOWN_EXT, Own, fold
 from scraper.urls import is_canonical
 
 __all__ = ["is_canonical", "namer"]
@@ -31,16 +31,18 @@ _NAME = rf"(?!(?i:{_DEVICE})(?![A-Za-z0-9_~-]))([A-Za-z0-9!$&'()+,;=@~_][A-Za-z0
 _PLAIN = re.compile(rf"{urls.CANONICAL_HEAD}(?:/(?!\.){urls.CANONICAL_CHARS}++)*/{_NAME}(?:{urls.CANONICAL_QUERY})?")
 
 
-def namer(records_name: str) -> Callable[[str], str | None]:
+def namer(records_name: Own) -> Callable[[str], str | None]:
     """A function from a URL to its path below dest, or to None where the URL must take the long way.
 
     Where it gives a path, the URL is fixed and canonical already, and an http or https URL.
 
     Args:
-        records_name: the records file below dest; what stands in its way takes the long way.
+        records_name: our own files below dest; what stands in their way takes the long way.
     """
     match = _PLAIN.fullmatch
-    taken = fold(next((segment for segment in records_name.split("/") if segment not in ("", ".", "..")), ""))
+    own = (records_name,) if isinstance(records_name, str) else records_name
+    firsts = (next((segment for segment in path.split("/") if segment not in ("", ".", "..")), "") for path in own)
+    taken = frozenset(map(fold, firsts))
 
     def name_of(url: str) -> str | None:
         if (found := match(url)) is None:
@@ -48,7 +50,7 @@ def namer(records_name: str) -> Callable[[str], str | None]:
         name = found[1]
         _, dot, ending = name.rpartition(".")
         if not dot:
-            return None if name.lower() == taken else name + UNKNOWN_EXT
-        return name if ending.lower() in KNOWN_EXTENSIONS and name.lower() != taken else None
+            return None if name.lower() in taken else name + UNKNOWN_EXT
+        return name if ending.lower() in KNOWN_EXTENSIONS and name.lower() not in taken else None
 
     return name_of

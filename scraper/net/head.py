@@ -72,6 +72,23 @@ def read(lines: Sequence[bytes]) -> Head:
     return found._replace(cookies=(*before, *found.cookies)) if before else found
 
 
+def end(lines: Sequence[bytes]) -> int:
+    """Where the last head among lines that came ends: trailers stand behind it, if there was no body between."""
+    starts = [at for at, line in enumerate(lines) if line.startswith(b"HTTP/")]
+    blank = (at for at in range(starts[-1] if starts else 0, len(lines)) if lines[at] in (b"\r\n", b"\n"))
+    return next(blank, len(lines) - 1) + 1
+
+
+def fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
+    """Of the last head among lines that came its fields as they came: order, spelling and repetitions kept, Latin-1."""
+    begin = max(at for at, line in enumerate(lines) if line.startswith(b"HTTP/"))
+    found = []
+    for line in _decoded(lines[begin + 1 : end(lines) - 1]):
+        name, _, value = line.partition(":")
+        found.append((name, value.strip(" \t")))
+    return found
+
+
 def _decoded(lines: Sequence[bytes]) -> list[str]:
     return [line.rstrip(b"\r\n").decode("latin-1") for line in lines]
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from scraper import urls
 from scraper.net import head, wire
+from scraper.net.detour import Detour
 
 
 class PrivateAddressError(Exception):
@@ -46,7 +47,8 @@ class Line(threading.local):
         guarded: whether a private address is refused.
         until: the monotonic time at which the exchange is over, or None.
         url: as it goes out, byte for byte: urllib3 would encode it anew.
-        peer: the address that was reached, or None where a proxy stands between.
+        peer: the address that was reached, or None where a proxy or a tape stands between.
+        detour: where the connection goes, whatever the URL.
         is_asking: whether the way to the server is open: from here on it may have seen the request.
     """
 
@@ -54,11 +56,13 @@ class Line(threading.local):
     until: float | None = None
     url = ""
     peer: str | None = None
+    detour: Detour | None = None
     is_asking = False
 
-    def begin(self, *, guarded: bool, seconds: float | None, url: str) -> None:
+    def begin(self, *, guarded: bool, seconds: float | None, url: str, detour: Detour | None = None) -> None:
         """A new exchange."""
         self.guarded, self.url, self.peer, self.is_asking = guarded, url, None, False
+        self.detour = detour
         self.until = None if seconds is None else time.monotonic() + seconds
 
     def reach(self, address: str) -> None:
@@ -272,9 +276,11 @@ class _Bounded:
     response_class = _Head
     sock: Any
     proxy: Any
+    port: Any
+    _dns_host: Any
 
     def _new_conn(self) -> Any:
-        sock = super()._new_conn()  # type: ignore[misc]
+        sock = super()._new_conn() if line.detour is None else self._detoured(line.detour)  # type: ignore[misc]
         try:
             self._reach(sock)
         except BaseException:
@@ -292,10 +298,20 @@ class _Bounded:
         if self.sock is not None:
             self._reach(self.sock)
             line.is_asking = True
-        target = line.url[line.url.index("/", 8) :] if url.startswith("/") else line.url
+        is_path = url.startswith("/") and line.detour is None
+        target = line.url[line.url.index("/", 8) :] if is_path else line.url
         putrequest: Callable[..., None] = super().putrequest  # type: ignore[misc]
         putrequest(method, target, *args, **options)
 
+    def _detoured(self, goal: Detour) -> Any:
+        """A connection to where all of them go; what it is called stays as it is."""
+        own = self._dns_host, self.port
+        self._dns_host, self.port = goal
+        try:
+            return super()._new_conn()  # type: ignore[misc]
+        finally:
+            self._dns_host, self.port = own
+
     def _reach(self, sock: Any) -> None:
-        if self.proxy is None and not hasattr(self, "_socks_options"):
+        if self.proxy is None and line.detour is None and not hasattr(self, "_socks_options"):
             line.reach(str(sock.getpeername()[0]))

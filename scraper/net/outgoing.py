@@ -17,7 +17,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from scraper.values import dataclass
 if TYPE_CHECKING:
     from scraper.job.parts import Auth, Http
     from scraper.net.cookies import Jar
+    from scraper.net.detour import Detour
 
 USER_AGENT = f"scraper-jobs/{__version__}"
 OPEN_HEADERS = frozenset({"user-agent", "accept", "accept-language"})
@@ -94,6 +95,8 @@ class Outgoing:
         cookies: the jar of the run: both transports read it and put into it.
         bearer: the token of the login, in the place of `http.auth`; not for token_endpoint, which gives it.
         on_cookies: is told what came for the jar, and from which URL, after it was put there.
+        tap: listens in on every exchange; to be set before transports are made.
+        detour: where every connection goes, whatever its URL, since a tape is replayed; to be set as early.
         verify: False, a path, or True for the bundle that is shipped; cert: one path, or that of certificate and key.
     """
 
@@ -110,10 +113,17 @@ class Outgoing:
         self.bearer: Auth | None = None
         self.token_endpoint = ""
         self.on_cookies: Callable[[str, Sequence[str]], None] | None = None
+        self.tap: Any = None  # of net/tap.py, which knows this module
+        self.detour: Detour | None = None
         self._named = self._settle_cookies()
         self.verify = self._settle_verify()
         self.cert = self._settle_cert()
         self.proxies = Proxies(http.proxies, self.reveal)
+
+    @property
+    def home(self) -> frozenset[str]:
+        """The origins that may see secrets."""
+        return frozenset(self._home)
 
     def is_home(self, url: str) -> bool:
         """Whether the job's secrets may go to this URL."""
@@ -142,9 +152,17 @@ class Outgoing:
         """
         self._era, self._login_by = self._era + 1, threading.get_ident()
         try:
-            yield
+            with self.held():
+                yield
         finally:
             self._era, self._login_by = self._era + 1, None
+
+    def held(self) -> AbstractContextManager[None]:
+        """What this thread exchanges meanwhile may bring secrets that are known as such only when it is over."""
+        if self.tap is None:
+            return nullcontext()
+        holding: AbstractContextManager[None] = self.tap.holding()
+        return holding
 
     @property
     def era(self) -> int:
@@ -175,11 +193,11 @@ class Outgoing:
     @cached_property
     def is_direct(self) -> bool:
         """Whether no URL takes a proxy, and no origin is shown a certificate of ours."""
-        return self.cert is None and not self.proxies
+        return self.detour is not None or (self.cert is None and not self.proxies)
 
     def is_proxied(self, url: str) -> bool:
-        """Whether a proxy stands between us and this URL."""
-        return self.proxies.is_for(url)
+        """Whether a proxy, or a tape, stands between us and this URL: then its name is not ours to look up."""
+        return self.detour is not None or self.proxies.is_for(url)
 
     @property
     def has_sent_secrets(self) -> bool:
@@ -307,7 +325,9 @@ class Outgoing:
         if auth is None:
             pair = urls.userinfo(wire_.url)
             return Credentials("basic", *map(self.reveal, pair)) if pair else None
-        return _from_netrc(url) if auth.netrc else self._credentials(auth)
+        if auth.netrc:
+            return _from_netrc(url) if self.detour is None else None
+        return self._credentials(auth)
 
     def _auth_for(self, wire_: Wire) -> Auth | None:
         """The request's own, else the token of the login, else the job's."""

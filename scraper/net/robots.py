@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import threading
 
-from scraper import urls
+from scraper import errors, urls
 from scraper.net import robotstxt
 from scraper.net.robotstxt import LONGEST
 
-__all__ = ["LONGEST", "REDIRECTS", "Robots"]
+__all__ = ["LONGEST", "REDIRECTS", "Robots", "allows", "may_come", "tells_itself", "text_of"]
 
 REDIRECTS = 5
 
@@ -85,3 +85,26 @@ class Robots:
         with self._lock:
             self._rules[urls.origin(url)] = rules
             self._loading.discard(urls.origin(url))
+
+
+def text_of(body: bytes) -> str:
+    """The text, without a line that was cut off: `Disallow: /p` is not what `Disallow: /private` says."""
+    whole = body if len(body) < LONGEST else body.rpartition(b"\n")[0]
+    return whole.decode("utf-8-sig", "replace")
+
+
+def allows(error: errors.RequestError) -> bool:
+    """Whether all is allowed where robots.txt cannot be had (RFC 9309 sections 2.3.1.3 and 2.3.1.4)."""
+    if isinstance(error, errors.StatusError):
+        return 400 <= error.status < 500 and error.status != 429
+    return isinstance(error, errors.RedirectError) or tells_itself(error)
+
+
+def tells_itself(error: errors.RequestError) -> bool:
+    """Whether the link itself will tell what is wrong: nobody could be asked at all."""
+    return (not error.sent or isinstance(error, errors.ConnectError)) and not may_come(error)
+
+
+def may_come(error: errors.RequestError) -> bool:
+    """Whether another proxy may still open the way: a link that goes by it must not go without its robots.txt."""
+    return isinstance(error, errors.ProxyError) and error.others > 0

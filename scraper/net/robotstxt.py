@@ -69,12 +69,14 @@ class Rule:
     Attributes:
         parts: the texts between its stars, in the usual form; the first begins the path.
         is_anchored: whether the last one ends it.
+        line: where it stands in its file, from 1; two rules that say the same are equal wherever they stand.
     """
 
     is_allow: bool
     parts: tuple[str, ...]
     is_anchored: bool
     length: int
+    line: int = field(default=0, compare=False)
 
     def fits(self, target: str) -> bool:
         """Whether path and query, in the usual form, are such as the rule says."""
@@ -119,13 +121,22 @@ class Rules:
 
         Dot segments are not resolved; `urls.canonical` does that.
         """
+        rule = self.deciding(url, agent)
+        return rule is None or rule.is_allow
+
+    def deciding(self, url: str, agent: str) -> Rule | None:
+        """The rule by which an agent may or may not fetch a URL or path; None: no rule fits, so it may."""
         targets = _targets(url)
-        best = (-1, True)
+        best, found = (-1, True), None
         for group in self._of(agent):
             for rule in group.rules:
                 if (rule.length, rule.is_allow) > best and any(map(rule.fits, targets)):
-                    best = rule.length, rule.is_allow
-        return best[1]
+                    best, found = (rule.length, rule.is_allow), rule
+        return found
+
+    def names(self, agent: str) -> bool:
+        """Whether a group is written for the agent; if not, those of `*` hold."""
+        return any(agent.lower() in group.agents for group in self.groups)
 
     def crawl_delay(self, agent: str) -> float | None:
         """Seconds between two requests that are asked of the agent; the longest where several are said."""
@@ -139,15 +150,20 @@ class Rules:
 def parse(text: str) -> Rules:
     """The rules of a robots.txt; what cannot be read is left out."""
     reader = _Reader()
-    for key, value in _lines(text.removeprefix("\ufeff")[:LONGEST]):
+    for reader.at, key, value in _lines(text.removeprefix("\ufeff")[:LONGEST]):
         _TAKES[key](reader, value)
     reader.close()
     return Rules(tuple(reader.groups), tuple(reader.sitemaps))
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """The lines that say something: what, in the spelling it should have, and its value."""
-    for line in _LINE_END.split(text):
+def line_of(text: str, at: int) -> str:
+    """The line of a robots.txt that a rule stands in (`Rule.line`), as it is written."""
+    return _LINE_END.split(text.removeprefix("\ufeff"))[at - 1].strip(_BLANKS)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """The lines that say something: their number, what, in the spelling it should have, and its value."""
+    for at, line in enumerate(_LINE_END.split(text), 1):
         line = line.partition("#")[0].strip(_BLANKS)
         if not line or len(line) > LONGEST_LINE:
             continue
@@ -155,13 +171,14 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
         if not colon and len(words := line.split()) == 2:  # Google's reader takes `disallow /` too
             key, value = words
         if (known := _KEYS.get(key.strip(_BLANKS).lower())) is not None:
-            yield known, value.strip(_BLANKS)
+            yield at, known, value.strip(_BLANKS)
 
 
 @dataclass(slots=True)
 class _Reader:
-    """The group that is being read, and what was read before it."""
+    """The group that is being read, and what was read before it; `at` is the number of the line."""
 
+    at: int = 0
     agents: list[str] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     delay: float | None = None
@@ -190,7 +207,7 @@ class _Reader:
         """An empty one allows or forbids nothing, but it ends the row of agents."""
         self.is_ruled = True
         if value and self.agents:
-            self.rules.append(_rule(value, is_allow=is_allow))
+            self.rules.append(_rule(value, self.at, is_allow=is_allow))
 
     def wait(self, value: str) -> None:
         self.is_ruled = True
@@ -211,12 +228,12 @@ _TAKES = {
 }
 
 
-def _rule(pattern: str, *, is_allow: bool) -> Rule:
+def _rule(pattern: str, line: int, *, is_allow: bool) -> Rule:
     is_anchored = pattern.endswith("$")
     first, *rest = map(_usual, pattern.removesuffix("$").split("*"))
     # Stars in a row are one; one at the end is kept, for it counts as length.
     parts = (first, *filter(None, rest[:-1]), *rest[-1:])
-    return Rule(is_allow, parts, is_anchored, len("*".join(parts)) + is_anchored)
+    return Rule(is_allow, parts, is_anchored, len("*".join(parts)) + is_anchored, line)
 
 
 def _targets(url: str) -> set[str]:

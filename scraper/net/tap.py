@@ -10,6 +10,7 @@ What is told is what came: fields in order and spelling, secrets and all; whoeve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from scraper.net.outgoing import Wire
@@ -41,4 +42,8 @@ class Tap(Protocol):
 
     def begin(self, wire: Wire) -> Take:
         """An exchange is about to be sent."""
+        ...
+
+    def holding(self) -> AbstractContextManager[None]:
+        """What this thread begins meanwhile is not put down before the end of it: it may bring secrets."""
         ...

@@ -5,10 +5,30 @@ from __future__ import annotations
 import functools
 import os
 import socket
+from collections.abc import Callable
 
 from scraper import urls
 
 LookupFailed = socket.gaierror
+Refusal = Callable[[str], None]
+_refuse: Refusal | None = None
+
+
+def confine(refuse: Refusal | None) -> Refusal | None:
+    """Lets tests say what may be reached: `refuse` gets the URL of a server or proxy, and raises where it may not be.
+
+    It is for what has sockets of its own, below Python's, which a test guards itself. As long as it is set, no name
+    is looked up only to see where it leads. Gives what was set before.
+    """
+    global _refuse
+    before, _refuse = _refuse, refuse
+    return before
+
+
+def check_reach(url: str) -> None:
+    """Raises what `confine` was told to, if this server or proxy may not be reached."""
+    if _refuse is not None:
+        _refuse(url)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -28,7 +48,7 @@ def leads_inside(url: str, *, resolve: bool = True) -> bool:
     host = urls.host_of(url)
     if host == "localhost" or urls.is_private(host):
         return True
-    return resolve and any(map(urls.is_private, addresses(host)))
+    return resolve and _refuse is None and any(map(urls.is_private, addresses(host)))
 
 
 class Lent:

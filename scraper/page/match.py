@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from scraper import secrets
+from scraper.files.naming import Own
 from scraper.job.model import FileSettings, Rule
 from scraper.job.parts import LongSelector
 from scraper.job.template import Fields
@@ -26,7 +27,7 @@ class Sheet:
         names: those of the run and the page, for templates.
         rules: all rules of the job.
         settings: how files are named.
-        records_name: the records file below dest; no file may be called so.
+        records_name: our own files below dest, the records and others; no file may be called so.
         is_row: whether it is no page but a row of a list: what it leads to is named by the user, not found,
             and without `each` it is an item itself.
         conceal: puts marks for secrets that the page echoes, before anything is named after it; None: there are none.
@@ -41,7 +42,7 @@ class Sheet:
     names: Mapping[str, Any]
     rules: Mapping[str, Rule]
     settings: FileSettings
-    records_name: str
+    records_name: Own
     is_row: bool = False
     conceal: Callable[[str], str] | None = None
     obeys_robots: bool = False

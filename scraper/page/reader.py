@@ -16,7 +16,7 @@ from typing import Any
 
 from scraper import secrets
 from scraper.errors import ShapeError
-from scraper.files.naming import RECORDS
+from scraper.files.naming import RECORDS, Own
 from scraper.job.model import FileSettings, FileSpec, NextOffset, NextPage, Rule
 from scraper.job.template import TemplateError
 from scraper.model import Download, Failure, Item, Page, Place, Reading, Request
@@ -69,7 +69,7 @@ def read(
     files: FileSettings,
     rules: Mapping[str, Rule],
     *,
-    records_name: str = RECORDS,
+    records_name: Own = RECORDS,
     previous: str | None = None,
     conceal: Callable[[str], str] | None = None,
     agent: str | None = None,
@@ -79,7 +79,7 @@ def read(
     Args:
         names: those of the run, for templates (template.base_names).
         rules: all rules of the job; a link begins the chain of the rule it goes to.
-        records_name: the records file below dest.
+        records_name: our own files below dest: the records, and others.
         previous: page_digest of the page before in its chain; a page equal to it, where pages are
             counted, is the end and gives nothing.
         conceal: puts marks for secrets that the page echoes (secrets.py); None: there are none.
@@ -121,7 +121,7 @@ def read_row(
     files: FileSettings,
     rules: Mapping[str, Rule],
     *,
-    records_name: str = RECORDS,
+    records_name: Own = RECORDS,
 ) -> Reading:
     """What a rule finds in a row of a list: `request` holds it and its URL, and is never sent.
 

@@ -22,7 +22,10 @@ from scraper.values import dataclass
 if TYPE_CHECKING:
     from scraper.job.model import Job
 
-_PARTS = ("select", "each", "url", "form", "css", "xpath", "regex", "jmespath", "match", "template")
+_PARTS = (
+    "select", "each", "url", "form", "cursor", "link", "page", "offset",
+    "css", "xpath", "regex", "jmespath", "match", "template",
+)  # fmt: skip
 _SHOWN = 100
 
 
@@ -61,21 +64,50 @@ class Facts:
 
 def misses(job: Job, facts: Facts) -> Iterator[str]:
     """What of `expect` is not met, each in a sentence."""
-    for name, judge in _JUDGES.items():
+    for name in _JUDGES:
         asked = getattr(job.expect, name)
         if asked is not None:
-            yield from judge(job, facts, asked)
+            yield from judged(name, job, facts, asked)
+
+
+def judged(name: str, job: Job, facts: Facts, asked: Any) -> Iterator[str]:
+    """What of one key of `expect` is not met: `items`, `files`, `failed`, `filled` or `drop`."""
+    yield from _JUDGES[name](job, facts, asked)
+
+
+def found_nothing(job: Job, rule: str, field: str, url: str, more: str = "") -> str:
+    """The one sentence about a field that is empty: `book.price: selector "p.price" found nothing on URL`.
+
+    Args:
+        field: its name, those of nested fields behind dots; `more`: where else, in brackets.
+    """
+    return f"{rule}.{field}:{selector_of(job, rule, field)} found nothing on {url}{f' ({more})' if more else ''}"
+
+
+def selector_of(job: Job, rule: str, field: str) -> str:
+    """` selector "p.price"` of a field, the way to it in dots; of `_files` those of the rule; nothing for a row's."""
+    given = job.rules.get(rule)
+    if given is None:
+        return ""
+    if field == "_files":
+        those = [each for spec in given.file_specs if (each := written(spec.select or spec))]
+        return f" selector{' or'.join(those)}" if those else ""
+    found: Any = given
+    for name in field.split("."):
+        found = getattr(found, "item", {}).get(name)
+    told = written(getattr(found, "each", None) or found)
+    return f" selector{told}" if told else ""
 
 
 def _items(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
     if not units.bound(asked).holds(facts.items):
-        yield f"expect.items: {_count(facts.items, 'item')}, not {asked}{_found_nothing(_without_items(job, facts))}"
+        yield f"expect.items: {_count(facts.items, 'item')}, not {asked}{_because(_without_items(job, facts))}"
 
 
 def _files(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
     if not units.bound(asked).holds(facts.files):
         empty = _without_files(job, facts) if facts.is_fileless else ()
-        yield f"expect.files: {_count(facts.files, 'file')}, not {asked}{_found_nothing(empty)}"
+        yield f"expect.files: {_count(facts.files, 'file')}, not {asked}{_because(empty)}"
 
 
 def _failed(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
@@ -99,7 +131,9 @@ def _first(job: Job, name: str, found: Filled) -> str:
         return ""
     if rule is None or name not in rule.item:
         return f"; first empty for {found.url}"
-    return f"; rules.{found.rule}.item.{name}{_written(rule.item[name])} found nothing, first on {found.url}"
+    others = found.of - found.having - 1
+    more = f"and for {_count(others, 'more item')} of {found.of}" if others else ""
+    return f"; {found_nothing(job, found.rule, name, found.url, more)}"
 
 
 def _drop(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
@@ -109,7 +143,7 @@ def _drop(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
     if not units.bound(asked).holds(less, facts.before):
         told = f"{_count(facts.items, 'item')} where the last complete run met {facts.before}"
         share = _share(less, facts.before)
-        yield f"expect.drop: {told}, {less} fewer{share}, not {asked}{_found_nothing(_without_items(job, facts))}"
+        yield f"expect.drop: {told}, {less} fewer{share}, not {asked}{_because(_without_items(job, facts))}"
 
 
 _JUDGES: dict[str, Callable[[Job, Facts, Any], Iterator[str]]] = {
@@ -131,32 +165,32 @@ def _without_items(job: Job, facts: Facts) -> Iterator[str]:
         if not facts.pages_of.get(name):
             yield from _roads(job, facts, name)
         elif rule.each is not None:
-            yield f"rules.{name}.each{_written(rule.each)}"
+            yield f"rules.{name}.each{written(rule.each)}"
 
 
 def _roads(job: Job, facts: Facts, target: str) -> Iterator[str]:
     for name, rule in job.rules.items():
         if target in rule.follow and facts.pages_of.get(name):
-            yield f"rules.{name}.follow.{target}{_written(rule.follow[target])}"
+            yield f"rules.{name}.follow.{target}{written(rule.follow[target])}"
 
 
 def _without_files(job: Job, facts: Facts) -> Iterator[str]:
     for name, rule in job.rules.items():
         if facts.pages_of.get(name):
-            yield from (f"rules.{name}.files{_written(spec.select or spec)}" for spec in rule.file_specs)
+            yield from (f"rules.{name}.files{written(spec.select or spec)}" for spec in rule.file_specs)
 
 
-def _found_nothing(selectors: Any) -> str:
+def _because(selectors: Any) -> str:
     told = ", ".join(selectors)
     return f"; {told} found nothing" if told else ""
 
 
-def _written(selector: Any) -> str:
+def written(selector: Any) -> str:
     """A selector as the job has it, in quotes, as far as one line goes; nothing for what only has fields of its own."""
     if isinstance(selector, str):
         return f' "{selector if len(selector) <= _SHOWN else selector[:_SHOWN] + "..."}"'
     given = (getattr(selector, part, None) for part in _PARTS)
-    return next((_written(part) for part in given if part is not None), "")
+    return next((written(part) for part in given if part is not None), "")
 
 
 def _count(number: int, word: str) -> str:

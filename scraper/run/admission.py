@@ -19,7 +19,7 @@ from scraper.fetch import exchange, first_hop
 from scraper.model import Page, Request
 from scraper.net import retry, wire
 from scraper.net.redirect import Hop
-from scraper.net.robots import LONGEST, REDIRECTS
+from scraper.net.robots import LONGEST, REDIRECTS, allows, may_come, tells_itself, text_of
 from scraper.run.kit import Kit, home_origins, origin_part
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Admission:
         except errors.RequestError as error:
             return self._missed(work, work.asking, error)
         if isinstance(found, Page):
-            self._learn(work, _text(found.body))
+            self._learn(work, text_of(found.body))
         elif found.count > REDIRECTS:
             self._learn(work, True)
         else:
@@ -148,12 +148,12 @@ class Admission:
     def _missed(self, work: Asker, asking: Asking, error: errors.RequestError) -> float:
         attempt = retry.Attempt(asking.attempt, "GET", error)
         decision = retry.decide_retry(attempt, self._kit.courier.http.retry)
-        if isinstance(decision, retry.Wait) and not _tells_itself(error):
+        if isinstance(decision, retry.Wait) and not tells_itself(error):
             if decision.park:
                 self._kit.scheduler.park(work.host, decision.seconds)
             work.asking = replace(asking, attempt=asking.attempt + 1)
             return decision.seconds
-        if _may_come(error):
+        if may_come(error):
             self._kit.robots.forget(work.hop.url)
             work.asking = None
             told = f"its robots.txt cannot be had: {error.message}"
@@ -163,29 +163,6 @@ class Admission:
             log.warning("%s: %s; nothing of this host that pages link is fetched", error.url, error.message)
         self._learn(work, is_allowed)
         return 0.0
-
-
-def _text(body: bytes) -> str:
-    """The text, without a line that was cut off: `Disallow: /p` is not what `Disallow: /private` says."""
-    whole = body if len(body) < LONGEST else body.rpartition(b"\n")[0]
-    return whole.decode("utf-8-sig", "replace")
-
-
-def allows(error: errors.RequestError) -> bool:
-    """Whether all is allowed where robots.txt cannot be had (RFC 9309 sections 2.3.1.3 and 2.3.1.4)."""
-    if isinstance(error, errors.StatusError):
-        return 400 <= error.status < 500 and error.status != 429
-    return isinstance(error, errors.RedirectError) or _tells_itself(error)
-
-
-def _tells_itself(error: errors.RequestError) -> bool:
-    """Whether the link itself will tell what is wrong: nobody could be asked at all."""
-    return (not error.sent or isinstance(error, errors.ConnectError)) and not _may_come(error)
-
-
-def _may_come(error: errors.RequestError) -> bool:
-    """Whether another proxy may still open the way: a link that goes by it must not go without its robots.txt."""
-    return isinstance(error, errors.ProxyError) and error.others > 0
 
 
 def named_hosts(job: Job, names: Any) -> frozenset[str]:

@@ -24,13 +24,14 @@ WORKERS, LEAST = 4, 8
 def crew_for(kit: Kit, home: Transport, engine_for: EngineFor) -> Crew | None:
     """Several processes to fetch the files of the run, where there are many and nothing holds them together.
 
-    Pages, a byte rate, and what is done for durability or against duplicates belong to one process. So does a list of
-    proxies: a host keeps its proxy, and what one exchange learns of a proxy is for all. A process of several threads
-    must not be forked: a lock that one of them holds would be held for ever.
+    Pages, a byte rate, a tape, and what is done for durability or against duplicates belong to one process. So does a
+    list of proxies: a host keeps its proxy, and what one exchange learns of a proxy is for all. A process of several
+    threads must not be forked: a lock that one of them holds would be held for ever.
     """
     job = kit.job
-    is_plain = not (kit.has_pages or job.login or job.polite.rate or job.files.durable)
+    is_plain = not (kit.options.replay or kit.has_pages or job.login or job.polite.rate or job.files.durable)
     is_plain = is_plain and job.files.duplicates == "keep" and not isinstance(job.http.proxies, tuple)
+    is_plain = is_plain and kit.courier.outgoing.tap is None
     if home.name != "curl" or not is_plain or sys.platform != "linux" or kit.ledger.open_count < WORTH:
         return None
     from scraper.net.curl import CurlTransport

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from scraper.job.loaded import Loaded
     from scraper.job.model import Job
     from scraper.job.parts import Http
+    from scraper.run.replayed import Replay
 
 log = logging.getLogger("scraper")
 BEFORE = "@before"
@@ -53,6 +54,8 @@ class Options:
         fresh: begin anew even where a run is open.
         dry: read pages, name files, write nothing.
         bare: whether it is a `get`: rows are files alone, without items and records.
+        replay: where it is answered from, if it is answered from a tape.
+        tape_to: the tape on which all exchanges are put down; tape_vars: the variables that were given, for its info.
     """
 
     dest: Path | None = None
@@ -62,6 +65,9 @@ class Options:
     dry: bool = False
     bare: bool = False
     now: Callable[[], datetime] = wall_clock
+    replay: Replay | None = None
+    tape_to: Path | None = None
+    tape_vars: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -105,6 +111,11 @@ class Kit:
         return self.job.records.path
 
     @property
+    def own_names(self) -> tuple[str, ...]:
+        """Our own files below dest, whose names no other file gets."""
+        return own_names(self.job)
+
+    @property
     def has_pages(self) -> bool:
         """Whether any page is read: by a rule, or because it lists rows."""
         entries = map(self.job.entry, range(len(self.job.start)))
@@ -123,12 +134,21 @@ class Kit:
         return rows or any(rule.item for rule in self.job.rules.values())
 
 
-def settle(loaded: Loaded) -> tuple[Job, dict[str, str]]:
-    """The job with its settings rendered, and its secrets.
+def own_names(job: Job) -> tuple[str, ...]:
+    """The records file, and the archive where there is one."""
+    return (job.records.path,) if job.archive is None else (job.records.path, job.archive)
+
+
+def settle(loaded: Loaded, replay: Replay | None = None) -> tuple[Job, dict[str, str]]:
+    """The job with its settings rendered, and its secrets; in a replay nothing of this machine is read for them.
 
     Raises:
         JobError: a secret that is not set, a file or list that cannot be read, what this machine cannot do.
     """
+    if replay is not None:
+        from scraper.run import replayed
+
+        loaded = replace(loaded, job=replayed.job_for(loaded.job, replay))
     wrong = list(_unreadable(loaded.job.http, loaded.folder))
     wrong += _wrong_cookies(loaded.job.http, loaded.folder)
     wrong += transports.mistakes(loaded.job)
@@ -136,6 +156,8 @@ def settle(loaded: Loaded) -> tuple[Job, dict[str, str]]:
     wrong += sources.mistakes(loaded.job, loaded.folder, loaded.variables)
     if wrong:
         raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
+    if replay is not None:
+        return loaded.job, replayed.known_secrets(loaded)
     if not loaded.has_secrets:
         return loaded.job, {}
     from scraper.job.load import settle_secrets, settled
@@ -179,7 +201,7 @@ def fill_from_browser(loaded: Loaded, outgoing: Outgoing) -> None:
 def save_cookies(kit: Kit) -> None:
     """Writes the jar where the job says; what does not succeed is told, and the run is what it was."""
     name = kit.job.http.save_cookies
-    if name is None or kit.options.dry:
+    if name is None or kit.options.dry or kit.options.tape_to is not None:
         return
     from scraper.net import cookiefile
 
@@ -270,14 +292,21 @@ def origin_part(text: str) -> str:
     return text
 
 
-def outgoing_for(job: Job, folder: Path, names: Mapping[str, Any], state: State, known: dict[str, str]) -> Outgoing:
+def outgoing_for(
+    job: Job, folder: Path, names: Mapping[str, Any], state: State, known: dict[str, str], replay: Replay | None = None
+) -> Outgoing:
     """What the requests of the run carry; `saved` marks are looked up in the login's state."""
 
     def lookup(name: str) -> str:
         kind, _, rest = name.partition(":")
-        return state.saved[rest.removesuffix(BEFORE)] if kind == "saved" else known[name]
+        if kind != "saved":
+            return known[name]
+        value = state.saved[rest.removesuffix(BEFORE)]
+        return f"{{{name}}}" if replay is not None and replay.stand_ins else value
 
-    return Outgoing(job.http, lookup, home_origins(job, names), folder)
+    outgoing = Outgoing(job.http, lookup, home_origins(job, names), folder)
+    outgoing.detour = None if replay is None else replay.detour
+    return outgoing
 
 
 def rate_for(job: Job) -> Rate:
@@ -285,9 +314,14 @@ def rate_for(job: Job) -> Rate:
     return Rate(None if job.polite.rate is None else units.rate(job.polite.rate))
 
 
-def gate_for(job: Job) -> LocalGate:
-    """Politeness as the job says."""
-    return LocalGate(lambda host: policy_for(host, job.polite))
+def scheduler_for(job: Job, kinds: tuple[str, ...], replay: Replay | None = None) -> Scheduler[Any]:
+    """Who may be asked when, as the job says; in a replay nobody waits."""
+    if replay is None:
+        return Scheduler(LocalGate(lambda host: policy_for(host, job.polite)), kinds)
+    from scraper.run import replayed
+
+    gate = LocalGate(lambda host: policy_for(host, job.polite), patience=replayed.NO_PAUSE, holds=False)
+    return Scheduler(gate, kinds, longest=replayed.LONGEST_WAIT)
 
 
 def warn_of(job: Job) -> None:

@@ -60,7 +60,8 @@ def keep_token(kit: Kit, control: Control) -> None:
     if kit.tokens.is_due(kit.courier.clock()):
         at, _ = kit.tokens.step
         try:
-            tokens.renew(kit)
+            with kit.courier.outgoing.held():
+                tokens.renew(kit)
         except errors.RequestError as error:
             _tell(kit, at, Request("POST", "", rule=KIND, place=(0, at)), error)
             control.stop(Exit.FAILURES)

@@ -57,6 +57,8 @@ class PageWorker(Looper[PageTask]):
 
     def _earlier(self, work: Work[PageTask]) -> Page | None:
         """The page as an earlier run kept it: asked for under a condition, once; one that is read again comes whole."""
+        if self.kit.options.tape_to is not None:
+            return None
         is_first = work.attempt == 1 and work.task.read is None and work.task.request.method == "GET"
         return self.kit.bodies.earlier(work.task.request) if is_first else None
 
@@ -197,7 +199,7 @@ class PageWorker(Looper[PageTask]):
         request, rule = page.request, self._rule(page.request)
         reading = reader.read(
             page, request.rule or "", rule, self.kit.names, self.kit.job.files, self.kit.job.rules,
-            records_name=self.kit.records_path, previous=request.before,
+            records_name=self.kit.own_names, previous=request.before,
             conceal=self.kit.courier.conceal if self.kit.courier.known else None, agent=self.kit.robots.obeyed_by,
         )  # fmt: skip
         return ended_at_seen(self.kit.ledger, rule, request, reading) if is_window(rule) else reading

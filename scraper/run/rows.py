@@ -167,7 +167,7 @@ def _tell(kit: Kit, at: int, batch: Batch) -> None:
 def _adder(kit: Kit, at: int) -> Add:
     entry = kit.job.entry(at)
     if kit.options.bare and entry.column is not None and kit.job.files.path == PLAIN:
-        return Plain(at, entry.column, kit.records_path).add
+        return Plain(at, entry.column, kit.own_names).add
     return Read(kit, at).add
 
 
@@ -183,7 +183,7 @@ class Plain:
         column: where the URL stands.
     """
 
-    def __init__(self, at: int, column: str, records_name: str) -> None:
+    def __init__(self, at: int, column: str, records_name: naming.Own) -> None:
         self._at = at
         self._column = column
         self._records_name = records_name

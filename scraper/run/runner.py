@@ -41,6 +41,7 @@ from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Kit, Options
 from scraper.run.logfile import run_log
 from scraper.run.sources import dest_of
+from scraper.run.taping import Taping, job_for
 from scraper.run.windows import newest_first, windows
 from scraper.run.work import Looper, Work, file_work, page_work, put_back
 from scraper.state import runs
@@ -72,7 +73,8 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
         BusyError: another run holds the output folder.
         LedgerError: the ledger cannot be used.
     """
-    job, known = kits.settle(loaded)
+    job, known = kits.settle(loaded, options.replay)
+    job = job_for(job, options)
     dest = options.dest or dest_of(loaded, job)
     with hold(dest, dry=options.dry) as scratch:
         state = scratch / STATE if options.dry else options.state or dest / STATE
@@ -118,25 +120,31 @@ class Runner:
     def _kit(self, job: Any, known: dict[str, str], ledger: Ledger) -> Kit:
         loaded, options = self._loaded, self._options
         print_ = kits.fingerprint(loaded, options.limit, rows.list_digests(loaded))
-        run_ = runs.open_run(self._db, job.name, print_, now=options.now(), limit=options.limit, fresh=options.fresh)
+        run_ = runs.open_run(
+            self._db, job.name, print_, now=options.now(), limit=options.limit, fresh=options.fresh,
+            name=None if options.replay is None else options.replay.run,
+        )  # fmt: skip
         if not options.dry:
             remove_dropped(ledger, self._disk)
         ledger.begin(run_.id)
         ledger.newest_first = newest_first(job)
         state = State()
         names = base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
-        outgoing = kits.outgoing_for(job, loaded.folder, names, state, known)
+        outgoing = kits.outgoing_for(job, loaded.folder, names, state, known, options.replay)
         kits.fill_from_browser(loaded, outgoing)
         rate = kits.rate_for(job)
         courier = Courier(outgoing, known, connections=job.files.jobs + 16, rate=rate, now=options.now)
         self._engine_for = partial(_engine, courier, self._disk, job)
         engine = self._engine_for(ledger, self._control.fail, lambda: self._control.stopping)
-        scheduler: Scheduler[Work[Any]] = Scheduler(kits.gate_for(job), ("page", "file", "login", ASKING))
+        scheduler: Scheduler[Work[Any]] = kits.scheduler_for(job, ("page", "file", "login", ASKING), options.replay)
         again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
         bodies = Bodies(self._state, run_.id, wanted=again, secrets=known)
         bodies.clear_others()
         robots = kits.robots_for(job)
         engine.agent = robots.obeyed_by
+        self._taping = Taping(
+            job, run_, options, self._disk.root, self._state, outgoing, known, self._control.fail, self._db
+        )  # fmt: skip
         return Kit(
             job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
             robots, bodies, self._events, names, state,
@@ -150,11 +158,14 @@ class Runner:
             with refusal_told(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(run_log(folder / "log.jsonl"))
+            stack.enter_context(self._taping)
             self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
             kits.warn_of(kit.job)
             try:
                 self._to_the_end()
+                self._taping.close()
                 summary = self._close()
+                self._taping.keep(summary.exit_code)
             finally:
                 self._events.done()
                 self._db.close()
@@ -430,7 +441,7 @@ def _engine(
     courier: Courier, disk: OutputFolder, job: Any, ledger: Any, failed: Callable[[BaseException], None],
     is_stopping: Callable[[], bool],
 ) -> Engine:  # fmt: skip
-    return Engine(courier, disk, ledger, job.files, job.records.path, boot_id(), failed, is_stopping)
+    return Engine(courier, disk, ledger, job.files, kits.own_names(job), boot_id(), failed, is_stopping)
 
 
 def _templates(job: Any) -> frozenset[str]:

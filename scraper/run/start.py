@@ -111,7 +111,7 @@ class Start:
         request = replace(made, url=made.full_url, params=None)
         try:
             found = reader.read_row(
-                request, self._rule, names, job.files, job.rules, records_name=self._kit.records_path
+                request, self._rule, names, job.files, job.rules, records_name=self._kit.own_names
             )
         except RequestError as error:
             raise RowError(error.message, request.url, error.name) from error

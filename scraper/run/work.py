@@ -234,6 +234,7 @@ def told_of(result: Any, seconds: float | None) -> Told | None:
         return Told("ok", latency)
     if isinstance(result, errors.StatusError):
         return Told("busy" if result.status in _BUSY else "ok", latency)
-    if seconds is None and isinstance(result, (errors.DnsError, errors.ConnectError, errors.TimeoutError)):
+    is_dead = isinstance(result, (errors.DnsError, errors.ConnectError, errors.TimeoutError)) and not result.final
+    if seconds is None and is_dead:
         return Told("dead", 0.0, result.name)
     return None if isinstance(result, (errors.SkippedError, errors.ProxyError)) else Told("failed", latency)

@@ -12,6 +12,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
@@ -38,17 +39,29 @@ class FileSlice:
 @dataclass(frozen=True)
 class Response:
     """An answer. `headers` is a mapping or pairs; `stream` or `file`, where given, is the body instead of
-    `body`."""
+    `body`. Who sends it closes either, also a stream that has a `close` method. `reason` is the text of the status
+    line, where it is not the usual one."""
 
     status: int = 200
     headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()
     body: bytes = b""
     stream: Iterable[bytes] | None = None
     file: FileSlice | None = None
+    reason: str = ""
 
     def pairs(self) -> list[tuple[str, str]]:
         """The headers as pairs, in order."""
         return list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
+
+    def release(self) -> None:
+        """Close what the body comes from."""
+        if self.file is not None:
+            self.file.file.close()
+        getattr(self.stream, "close", _nothing)()
+
+
+def _nothing() -> None:
+    """What there is to close in a list."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +124,28 @@ def frame(response: Response, method: str, version: tuple[int, int], close: bool
     elif length is not None and not silent and "content-length" not in given:
         fields.append(("Content-Length", str(length)))
     fields += _general(given, version, close, date)
-    head = render_head(response.status, fields)
+    head = render_head(response.status, fields, response.reason)
     return Framing(head, method != "HEAD" and not silent, chunked, close)
 
 
-def render_head(status: int, fields: Iterable[tuple[str, str]]) -> bytes:
+def render_head(status: int, fields: Iterable[tuple[str, str]], reason: str = "") -> bytes:
     """A status line and its fields; raises ValueError where one would break out of its line."""
-    lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}".encode("ascii")]
+    if _UNFIT.search(reason):
+        raise ValueError(f"not fit for a status line: {reason!r}")
+    lines = [f"HTTP/1.1 {status} ".encode("ascii") + _encode(reason or REASONS.get(status, "Unknown"))]
     for name, value in fields:
-        if not _NAME.fullmatch(name) or _UNFIT.search(value):
+        if _UNFIT.search(value):
             raise ValueError(f"not fit for a header: {name!r}: {value!r}")
-        lines.append(f"{name}: ".encode("ascii") + _encode(value))
+        lines.append(_prefix(name) + _encode(value))
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+@lru_cache(1024)
+def _prefix(name: str) -> bytes:
+    """The begin of a field's line; raises ValueError for what is no name. Names are few and come again."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not fit for the name of a header: {name!r}")
+    return f"{name}: ".encode("ascii")
 
 
 def refuse(fault: BadRequest) -> Response:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 
 from scraper.server.ranges import Choice, choose_range
 
@@ -78,7 +79,12 @@ def read_date(text: str) -> int | None:
 
 
 def write_date(seconds: float) -> str:
-    """The HTTP-date (IMF-fixdate) of seconds since 1970."""
+    """The HTTP-date (IMF-fixdate) of seconds since 1970, fractions cut off."""
+    return _written(int(seconds))
+
+
+@lru_cache(4096)
+def _written(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
 
 

@@ -22,24 +22,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scraper.server.access import Access
 from scraper.server.answers import Answer, FileSlice, Framing, Raw, Response, Scripted, frame, refuse
 from scraper.server.conditional import write_date
 from scraper.server.http1 import NEED_DATA, Body, Head, Limits, Reader
-from scraper.server.line import Line
+from scraper.server.line import Line, awaited
 from scraper.server.refusal import BadRequest
 from scraper.server.request import Memory, Request
 from scraper.server.site import Site
+from scraper.server.tls import TlsSocket
 
 _log = logging.getLogger("scraper.server")
 
 _BUG = BadRequest(500, "the route of this path has a bug; the log of the server has it")
+_PLAIN = BadRequest(400, "this port speaks https, and the request came as plain http; write https:// in its URL")
 _SMALL = 64 * 1024  # up to here a file goes out in one piece with its head: one system call, one packet train
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """Seconds: for a whole head, a whole body, between two requests, without progress in sending, of
-    lingering.
+    lingering, for a TLS handshake.
 
     10 and 15 are what stops a client that drips its head (slowloris) without hurting a slow line.
     """
@@ -49,6 +52,7 @@ class Deadlines:
     idle: float = 15.0
     send: float = 30.0
     linger: float = 1.0
+    handshake: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Surroundings:
     deadlines: Deadlines
     limits: Limits
     note: Callable[[Seen], None]
+    access: Callable[[Access], None] | None = None
 
 
 class Connection:
@@ -85,7 +90,7 @@ class Connection:
         self._peer = peer
         self._around = around
         self._reader = Reader(around.limits)
-        self._line = Line(sock, around.deadlines.send)
+        self._line = Line(sock, around.deadlines.send, self._reader.rest)
 
     def run(self) -> None:
         """Answer requests until the connection ends."""
@@ -93,12 +98,25 @@ class Connection:
             with self._sock:
                 self._sock.setblocking(False)
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._around.site.welcomes(self._sock.getsockname()[:2]):
+                if self._around.site.welcomes(self._sock.getsockname()[:2]) and self._is_secured():
                     self._converse()
         except OSError as fault:  # the peer is gone or does not read: nobody to tell, and no bug of ours
             _log.debug("%s:%d: connection lost: %r", *self._peer, fault)
         except Exception:
             _log.exception("%s:%d: a bug while an answer was sent", *self._peer)
+
+    def _is_secured(self) -> bool:
+        """Shake hands, where this is TLS; false where the peer speaks plain HTTP, and is told so."""
+        if not isinstance(self._sock, TlsSocket):
+            return True
+        if self._sock.shakes_hands(time.monotonic() + self._around.deadlines.handshake):
+            return True
+        _log.info("%s:%d: refused: plain HTTP on a port for https", *self._peer)
+        with self._sock.laid_bare() as self._sock:
+            self._line = Line(self._sock, self._around.deadlines.send)
+            self._send_response(refuse(_PLAIN), "GET", (1, 1), close=True)
+            self._linger()
+        return False
 
     def _converse(self) -> None:
         try:
@@ -106,8 +124,17 @@ class Connection:
                 pass
         except BadRequest as fault:
             _log.info("%s:%d: refused: %s", *self._peer, fault)
-            self._send_response(refuse(fault), "GET", (1, 1), close=True)
+            self._refuse(fault)
         self._linger()
+
+    def _refuse(self, fault: BadRequest) -> None:
+        """Answer what is no request, as the last thing on this connection."""
+        before = self._line.sent
+        try:
+            self._send_response(refuse(fault), "GET", (1, 1), close=True)
+        finally:
+            if self._around.access is not None:
+                self._around.access(Access(self._peer[0], None, fault.status, self._line.sent - before))
 
     def _exchange(self) -> bool:
         """One request and its answer; false where it was the last."""
@@ -118,6 +145,16 @@ class Connection:
         request = self._request(head, self._await_body(head))
         answer = self._answer(request)
         self._note(request, answer, when)
+        if self._around.access is None:
+            return self._deliver(answer, head)
+        before = self._line.sent
+        try:
+            return self._deliver(answer, head)
+        finally:
+            self._around.access(Access(self._peer[0], head, answer.status, self._line.sent - before))
+
+    def _deliver(self, answer: Answer, head: Head) -> bool:
+        """Send an answer; false where it was the last of its connection."""
         if isinstance(answer, Raw):
             return self._send_raw(answer)
         if isinstance(answer, Scripted):
@@ -130,7 +167,7 @@ class Connection:
         return self._around.memory.stopping.is_set()
 
     def _request(self, head: Head, body: bytes) -> Request:
-        return Request(head, body, self._peer, self._around.url, self._around.memory)
+        return Request(head, body, self._peer, self._around.url, self._around.memory, self._line)
 
     def _answer(self, request: Request) -> Answer:
         try:
@@ -184,8 +221,8 @@ class Connection:
         while True:
             try:
                 return self._sock.recv(_SMALL)
-            except BlockingIOError:
-                if not self._line.ready(select.POLLIN, until):
+            except BlockingIOError as busy:
+                if not self._line.ready(awaited(busy, select.POLLIN), until):
                     return None
 
     def _cut_short(self) -> BadRequest:
@@ -197,14 +234,12 @@ class Connection:
 
     def _send_response(self, response: Response, method: str, version: tuple[int, int], close: bool) -> bool:
         """Send it; whether the connection may be used again."""
-        file = response.file
         try:
-            response, framing = self._frame(response, method, version, close)
-            sent_whole = self._send_body(response, framing)
+            sent, framing = self._frame(response, method, version, close)
+            sent_whole = self._send_body(sent, framing)
             return sent_whole and not framing.close
         finally:
-            if file is not None:
-                file.file.close()
+            response.release()
 
     def _frame(
         self, response: Response, method: str, version: tuple[int, int], close: bool
@@ -242,10 +277,7 @@ class Connection:
             self._line.send(head + data)
             return len(data) == part.count
         self._line.send(head)
-        self._sock.settimeout(self._around.deadlines.send)  # sendfile's own, between two bits of progress
-        sent = self._sock.sendfile(part.file, part.offset, part.count)
-        self._sock.setblocking(False)
-        return sent == part.count
+        return self._line.send_file(part.file, part.offset, part.count) == part.count
 
     def _send_raw(self, raw: Raw) -> bool:
         for piece in raw.pieces():
@@ -261,6 +293,6 @@ class Connection:
         if self._sock.fileno() < 0:
             return
         until = time.monotonic() + self._around.deadlines.linger
-        self._sock.shutdown(socket.SHUT_WR)
+        self._line.finish()
         while not self._stopping and self._read(until):
             pass

@@ -24,6 +24,11 @@ class Content:
     known: Validators
     source: bytes | BinaryIO
 
+    def release(self) -> None:
+        """Close the file, if it is one; for what is not presented."""
+        if not isinstance(self.source, bytes):
+            self.source.close()
+
 
 def bytes_content(type_: str, data: bytes, modified: int | None = None) -> Content:
     """Content from memory; its entity tag is its digest."""
@@ -35,15 +40,14 @@ def present(request: Request, content: Content, now: float | None = None) -> Res
     """The answer to a GET or HEAD for `content`. It owns the open file from here on."""
     verdict = decide_answer(
         request.method,
-        {name.lower(): value for name, value in request.head.fields},
+        request.head.joined(),
         content.size,
         content.known,
         time.time() if now is None else now,
     )
     if verdict.status in (200, 206):
         return _send(content, verdict)
-    if not isinstance(content.source, bytes):
-        content.source.close()
+    content.release()
     if verdict.status == 304:
         return Response(304, _validators(content))
     headers = (("Content-Range", f"bytes */{content.size}"),) if verdict.status == 416 else ()

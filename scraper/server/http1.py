@@ -22,22 +22,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
+from scraper.server.inbox import KNOWN_METHODS, Field, Inbox, Limits
 from scraper.server.refusal import BadRequest
 from scraper.server.target import Target, is_authority, parse_target
 
 __all__ = ["KNOWN_METHODS", "NEED_DATA", "BadRequest", "Body", "Event", "Head", "Limits", "Reader"]
 
-# RFC 9110 section 9.3 and RFC 5789 (PATCH): what is known but not offered is 405, what is not known 501.
-KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")  # RFC 9112 section 2.3: case-sensitive, one digit each
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;.*)?", re.DOTALL)
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # all but HTAB
 _CHUNK_LINE_MAX = 4 * 1024
 _LENGTH_DIGITS_MAX = 18  # beyond every body and below int()'s own limit of digits
-
-Field = tuple[str, str]
 
 
 class _Need(Enum):
@@ -45,17 +40,6 @@ class _Need(Enum):
 
 
 NEED_DATA: Final = _Need.DATA
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a request may cost, in bytes and lines. Precedents: nginx and Apache take lines of 8 KiB, Apache
-    100 fields; 64 KiB of head and 16 MiB of body are our own."""
-
-    line: int = 8 * 1024
-    head: int = 64 * 1024
-    fields: int = 100
-    body: int = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +54,14 @@ class Head:
     length: int | None
     keep_alive: bool
     expects_continue: bool
+
+    def joined(self) -> dict[str, str]:
+        """The fields by their names in lower case; those of one name joined (RFC 9110 section 5.3)."""
+        found: dict[str, str] = {}
+        for name, value in self.fields:
+            key = name.lower()
+            found[key] = f"{found[key]}, {value}" if key in found else value
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class Reader:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._inbox = _Inbox()
+        self._inbox = Inbox()
         self._fault: BadRequest | None = None
         self._restart()
 
@@ -100,6 +92,10 @@ class Reader:
     def feed(self, data: bytes) -> None:
         """Take what the peer sent."""
         self._inbox.add(data)
+
+    def rest(self) -> bytes:
+        """What came behind the last event; it is not read any more."""
+        return self._inbox.take(len(self._inbox))
 
     def next_event(self) -> Event | Literal[_Need.DATA]:
         """The next Head or Body, or NEED_DATA. Raises BadRequest; any other exception is a bug here."""
@@ -123,6 +119,8 @@ class Reader:
         self._size = 0
 
     def _start(self) -> _Step:
+        if not self._skipped and (head := self._inbox.head(self._limits)) is not None:
+            return self._begin(*head)
         line = self._inbox.line(self._limits.line, _TARGET_TOO_LONG)
         if line is None:
             return NEED_DATA
@@ -137,9 +135,11 @@ class Reader:
         line = self._field_line()
         if line is None:
             return NEED_DATA
-        if line:
-            return None
-        head = judge(*self._line, tuple(self._fields))
+        return None if line else self._begin(self._line, tuple(self._fields))
+
+    def _begin(self, line: tuple[str, str, tuple[int, int]], fields: tuple[Field, ...]) -> Head:
+        """Judge what is a whole head, and make ready for its body."""
+        head = judge(*line, fields)
         if head.length is not None and head.length > self._limits.body:
             raise BadRequest(413, "the body is too large")
         self._size, self._used = head.length or 0, 0
@@ -201,46 +201,6 @@ class Reader:
         if line is None:
             return NEED_DATA
         return None if line else self._finish(bytes(self._chunks))
-
-
-class _Inbox:
-    """Bytes not yet understood, and how far they were searched already, so that a slow sender costs no
-    more."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-        self._seen = 0
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def add(self, data: bytes) -> None:
-        self._data += data
-
-    def take(self, count: int) -> bytes:
-        data = bytes(self._data[:count])
-        del self._data[:count]
-        self._seen = 0
-        return data
-
-    def line(self, limit: int, too_long: tuple[int, str]) -> bytes | None:
-        """The next line without its CRLF, None where it is not whole; raises BadRequest for a line longer
-        than `limit` bytes (as `too_long` says), a bare CR or LF, or a control character (RFC 9112 section
-        2.2)."""
-        end = self._data.find(b"\n", self._seen, limit + 2)
-        stop = end if end >= 0 else min(len(self._data), limit + 2)
-        returns = stop > self._seen and self._data[stop - 1] == 0x0D
-        text_end = stop - 1 if returns else stop
-        if _CONTROL.search(self._data, self._seen, text_end):
-            raise BadRequest(400, "a control character in the head")
-        if end >= 0 and not returns:
-            raise BadRequest(400, "a line that ends without CR")
-        if end >= 0:
-            return self.take(end + 1)[:-2]
-        if len(self._data) >= limit + 2:
-            raise BadRequest(*too_long)
-        self._seen = text_end
-        return None
 
 
 _TARGET_TOO_LONG = (414, "the request line is too long")

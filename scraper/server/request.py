@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from scraper.server.http1 import Head
+from scraper.server.line import Line
 from scraper.server.multipart import Part, parse_multipart
 from scraper.server.refusal import BadRequest
 
@@ -98,13 +99,17 @@ class Memory:
 
 @dataclass(frozen=True)
 class Request:
-    """One request, whole. `client` is the peer's address and port; `server_url` has no trailing slash."""
+    """One request, whole. `client` is the peer's address and port; `server_url` has no trailing slash. `line` is the
+    connection, for an answer that begins before it is returned; None where there is none."""
 
     head: Head
     body: bytes = b""
     client: tuple[str, int] = ("", 0)
     server_url: str = ""
     memory: Memory = field(default_factory=Memory)
+    line: Line | None = None
+    struck: frozenset[str] = frozenset()
+    """The names of the faults that spoil the answer, so that whoever asked may well ask again."""
 
     @property
     def method(self) -> str:
@@ -141,9 +146,10 @@ class Request:
 
     @property
     def base(self) -> str:
-        """`http://host:port` as the client wrote it, for absolute URLs in answers."""
+        """`http://host:port` as the client wrote it, for absolute URLs in answers; https where that is spoken."""
         host = self.head.target.authority or self.headers.get("host")
-        return f"http://{host}" if host else self.server_url
+        scheme = "https" if self.server_url.startswith("https:") else "http"
+        return f"{scheme}://{host}" if host else self.server_url
 
     @property
     def url(self) -> str:

@@ -10,24 +10,27 @@ Threads, because a client under test may be slow, silent or rude, and then costs
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import selectors
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
-from scraper.errors import UsageError
+from scraper.server.access import Access
 from scraper.server.answers import frame, refuse
 from scraper.server.conditional import write_date
 from scraper.server.connection import Connection, Deadlines, Seen, Surroundings
 from scraper.server.http1 import Limits
+from scraper.server.listening import ServeError, listen, netloc, plain_peer, reached_at
 from scraper.server.refusal import BadRequest
 from scraper.server.request import Memory
 from scraper.server.site import Site
+from scraper.server.tls import Certificate, TlsSocket, make_context, wrap
 
 __all__ = ["Deadlines", "Limits", "Seen", "ServeError", "Server"]
 
@@ -35,19 +38,16 @@ _log = logging.getLogger("scraper.server")
 
 _JOIN = 10.0  # seconds; a thread that is in no call of ours by then is a route that does not stop
 _FULL = BadRequest(503, "too many connections", (("Retry-After", "1"),))
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a client reaches what listens everywhere
-
-
-class ServeError(UsageError):
-    """The server cannot listen where it was told to; its text is one line for the user."""
 
 
 class Server:
     """Serves a Site, or the files of a folder, at `url` from `start` (or `with`) to `close`.
 
     `port` 0 takes a free one; `host` is an address or name of this machine, IPv4 or IPv6. `log` gets a Seen
-    for each request before its answer is sent, unless `record` is false (a long-running server). Raises
-    ServeError at start.
+    for each request before its answer is sent, unless `record` is false (a long-running server). `access` is told
+    each answer after it. `tls` is a Certificate, or True for one made on the spot, which clients find in the file
+    `certificate` until the server closes. Raises ServeError at start, UsageError for a certificate that cannot be
+    used.
     """
 
     def __init__(
@@ -60,9 +60,12 @@ class Server:
         limits: Limits | None = None,
         max_connections: int = 512,
         record: bool = True,
+        tls: bool | Certificate = False,
+        access: Callable[[Access], None] | None = None,
     ) -> None:
         self.site = site if isinstance(site, Site) else Site(site)
         self.host, self.port = host, port
+        self.address: tuple[str, int] = (host, port)
         self.log: list[Seen] = []
         self._record = record
         self._deadlines = deadlines or Deadlines()
@@ -72,21 +75,46 @@ class Server:
         self._open: dict[threading.Thread, socket.socket] = {}
         self._memory = Memory()
         self._listener: socket.socket | None = None
+        self._tls = tls
+        self._access = access
+        self._context: ssl.SSLContext | None = None
+        self._folder: TemporaryDirectory[str] | None = None
+        self.certificate: Path | None = tls.cert if isinstance(tls, Certificate) else None
 
     @property
     def url(self) -> str:
-        """`http://host:port`, without a trailing slash."""
-        host = _ANY.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        """`http://host:port` (or https), without a trailing slash."""
+        return f"{'https' if self._tls else 'http'}://{netloc(reached_at(self.host), self.port)}"
 
     def start(self) -> None:
         """Listen, and answer from now on, on threads; raises ServeError."""
-        self._listener = _listen(self.host, self.port)
-        self.port = self._listener.getsockname()[1]
-        self._around = Surroundings(self.site, self.url, self._memory, self._deadlines, self._limits, self._note)
+        listener = listen(self.host, self.port)
+        try:
+            self._context = self._secured(self._tls) if self._tls else None
+        except BaseException:
+            listener.close()
+            raise
+        self._listener = listener
+        self.address = self._listener.getsockname()[:2]
+        self.port = self.address[1]
+        self._around = Surroundings(
+            self.site, self.url, self._memory, self._deadlines, self._limits, self._note, self._access
+        )
         self._wake, self._woken = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept_all, name="server", daemon=True)
         self._acceptor.start()
+
+    def _secured(self, tls: bool | Certificate) -> ssl.SSLContext:
+        if isinstance(tls, Certificate):
+            return make_context(tls)
+        from scraper.server.certificate import self_signed  # only here: it takes long to import
+
+        self._folder = TemporaryDirectory(prefix="scraper-serve-")
+        made = self_signed(Path(self._folder.name), _names(self.host))
+        context = make_context(made)
+        made.key.unlink()
+        self.certificate = made.cert
+        return context
 
     def serve_forever(self) -> None:
         """Return when the server is closed, or with the KeyboardInterrupt that ends it."""
@@ -95,6 +123,8 @@ class Server:
     def close(self) -> None:
         """Stop listening, end every connection, join every thread. Closing twice is allowed."""
         self._memory.stopping.set()
+        if self._folder is not None:
+            self._folder.cleanup()
         if self._listener is None:
             return
         self._wake.close()
@@ -137,9 +167,16 @@ class Server:
             _log.warning("cannot accept a connection: %s", fault)
             self._memory.stopping.wait(0.1)
             return
-        self._begin(sock, (peer[0], peer[1]))
+        self._begin(sock, plain_peer(peer))
 
     def _begin(self, sock: socket.socket, peer: tuple[str, int]) -> None:
+        if self._context is not None:
+            try:
+                sock = wrap(self._context, sock)
+            except OSError as fault:
+                _log.debug("gone before its handshake: %r", fault)
+                sock.close()
+                return
         thread = threading.Thread(target=self._run, args=(sock, peer), daemon=True)
         with self._lock:
             welcome = len(self._open) < self._max
@@ -176,41 +213,18 @@ class Server:
                 _log.error("a connection did not end; its route does not return")
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises ServeError with the cure."""
-    if not 0 <= port <= 65535:
-        raise ServeError(f"{port} is no port; choose one from 0 to 65535 with --port")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-    except (socket.gaierror, UnicodeError) as fault:
-        raise ServeError(f"{host} is no address of this machine") from fault
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(256)
-    except OSError as fault:
-        listener.close()
-        raise ServeError(_explain(fault, host, port)) from fault
-    listener.setblocking(False)
-    return listener
-
-
-def _explain(fault: OSError, host: str, port: int) -> str:
-    choose = "choose another with --port"
-    lines = {
-        errno.EADDRINUSE: f"port {port} of {host} is in use; {choose}",
-        errno.EACCES: f"port {port} of {host} is not for this user; {choose}",
-        errno.EADDRNOTAVAIL: f"{host} is no address of this machine",
-    }
-    known = lines.get(fault.errno or 0)
-    return known or f"cannot listen on port {port} of {host}: {os.strerror(fault.errno or 0)}"
+def _names(host: str) -> list[str]:
+    """What clients may call a server that listens there."""
+    reached = reached_at(host)
+    return [host] if reached == host else [reached, socket.gethostname()]
 
 
 def _turn_away(sock: socket.socket) -> None:
     """Answer 503 at once, without a thread: what fits in the socket's buffer, and the peer may take it or
-    not."""
+    not. Under TLS, where a word takes a handshake, only close."""
+    if isinstance(sock, TlsSocket):
+        sock.close()
+        return
     head = frame(refuse(_FULL), "GET", (1, 1), True, write_date(time.time())).head
     with sock:
         try:
@@ -224,6 +238,6 @@ def _turn_away(sock: socket.socket) -> None:
 def _shut(sock: socket.socket) -> None:
     """Wake the thread that reads from it or writes to it."""
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # nothing of TLS: another thread is in there
     except OSError as fault:
         _log.debug("already closed: %r", fault)

@@ -10,6 +10,12 @@ A pattern is a path in which `<name>` stands for text without a slash and `<path
 slashes included. A route wins over a file, a route without parameters over one with them, an earlier one
 over a later. An encoded slash is part of its segment: `<slug>` may get one. GET routes answer HEAD too, and
 OPTIONS tells the methods.
+
+    site.mount("/api", app)
+
+A WSGI application has everything below its prefix that no route has, of two the one with the longer prefix. One
+at `/` shares it with the folder: a GET or HEAD for a file that is there is answered with it, and so is a folder with
+an `index.html`; all else is the application's, so nothing is listed.
 """
 
 from __future__ import annotations
@@ -27,7 +33,8 @@ from scraper.server.answers import HTML, JSON, Answer, Raw, Response, Scripted
 from scraper.server.http1 import KNOWN_METHODS
 from scraper.server.refusal import BadRequest
 from scraper.server.request import Request
-from scraper.server.static import answer_file
+from scraper.server.static import answer_existing, answer_file
+from scraper.server.wsgi import Application, answer_wsgi
 
 Answerer = Callable[[Request], Answer]
 Handler = Callable[..., Any]
@@ -44,6 +51,12 @@ class _Route:
     pattern: re.Pattern[str]
     methods: frozenset[str]
     handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    segments: tuple[str, ...]
+    app: Application
 
 
 class Layer:
@@ -66,6 +79,7 @@ class Site:
         self._plain: dict[str, list[_Route]] = {}
         self._patterns: list[_Route] = []
         self._layers: list[Layer] = []
+        self._mounts: list[_Mount] = []
 
     def lay(self, layer: Layer) -> None:
         """Put a layer over everything, earlier layers included."""
@@ -93,6 +107,20 @@ class Site:
 
         return keep
 
+    def mount(self, prefix: str, app: Application) -> None:
+        """Let a WSGI application answer `prefix` (`/api`, or `/` for all) and everything below it.
+
+        Raises:
+            ValueError: the prefix does not begin with a slash, has an empty part, or is taken.
+        """
+        segments = tuple(prefix.rstrip("/").split("/")[1:])
+        if not prefix.startswith("/") or "" in segments:
+            raise ValueError(f"{prefix!r} is no prefix of paths, such as /api")
+        if any(mount.segments == segments for mount in self._mounts):
+            raise ValueError(f"there is an application at {prefix} already")
+        self._mounts.append(_Mount(segments, app))
+        self._mounts.sort(key=lambda mount: -len(mount.segments))
+
     def answer(self, request: Request) -> Answer:
         """The answer to a request; raises BadRequest where it is refused, and what a route raises."""
         answer: Answerer = self._answer
@@ -110,7 +138,20 @@ class Site:
         for route in routes:
             if request.method in route.methods:
                 return make_answer(route.handler(request, **_parameters(route, path)))
-        return self._otherwise(request, routes)
+        mount = self._mounted(request.head.target.segments) if self._mounts and not routes else None
+        return self._otherwise(request, routes) if mount is None else self._applied(request, mount)
+
+    def _mounted(self, segments: tuple[str, ...]) -> _Mount | None:
+        return next((one for one in self._mounts if segments[: len(one.segments)] == one.segments), None)
+
+    def _applied(self, request: Request, mount: _Mount) -> Answer:
+        """What the application answers, or the file that goes before one at `/`."""
+        if not mount.segments and self.root is not None and request.method in ("GET", "HEAD"):
+            found = answer_existing(self.root, request)
+            if found is not None:
+                return found
+        rest = request.head.target.segments[len(mount.segments) :]
+        return answer_wsgi(mount.app, request, _joined(mount.segments), _joined(rest))
 
     def _otherwise(self, request: Request, routes: list[_Route]) -> Answer:
         """No route has this method: a file, the methods there are, or a refusal."""
@@ -170,6 +211,10 @@ def _compile(pattern: str) -> re.Pattern[str]:
         parts += [re.escape(pattern[at : match.start()]), f"(?P<{match[2]}>{'.*' if match[1] else '[^/]+'})"]
         at = match.end()
     return re.compile("".join([*parts, re.escape(pattern[at:])]), re.DOTALL)
+
+
+def _joined(segments: tuple[str, ...]) -> str:
+    return "".join(f"/{segment}" for segment in segments)
 
 
 def _options(methods: AbstractSet[str]) -> Response:

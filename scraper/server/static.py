@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import errno
 import html
+import io
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,14 +32,26 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: 
 _STATUS = {errno.EACCES: 403, errno.EPERM: 403, errno.ELOOP: 403, errno.EMFILE: 503, errno.ENFILE: 503}
 
 
-def answer_file(root: Path, request: Request) -> Response:
-    """The file or folder below `root` that a GET or HEAD names; raises BadRequest 400, 403 or 404."""
+def answer_file(root: Path, request: Request, *, lists: bool = True) -> Response:
+    """The file or folder below `root` that a GET or HEAD names; raises BadRequest 400, 403 or 404.
+
+    Without `lists` a folder that has no index is as if it was not there.
+    """
     segments = request.head.target.segments
     names = segments[:-1] if segments[-1] == "" else segments
     for name in names:
         _check(name)
-    with _walk(root, names[:-1]) as folder, _closing(_open(names[-1] if names else ".", _FILE, folder)) as fd:
-        return _answer_open(request, fd, names)
+    return _answer_open(request, _walk(root, names), names, lists)
+
+
+def answer_existing(root: Path, request: Request) -> Response | None:
+    """The file that a GET or HEAD names, or the `index.html` of its folder; None where there is none to be served."""
+    try:
+        return answer_file(root, request, lists=False)
+    except BadRequest as fault:
+        if fault.status >= 500:
+            raise
+        return None
 
 
 def _check(name: str) -> None:
@@ -53,38 +64,64 @@ def _check(name: str) -> None:
         raise BadRequest(404, "there is no such file")
 
 
-def _answer_open(request: Request, fd: int, names: tuple[str, ...]) -> Response:
+def _answer_open(request: Request, fd: int, names: tuple[str, ...], lists: bool) -> Response:
+    """The answer for what was opened, which is closed here or with the answer."""
     wants_folder = request.path.endswith("/")
-    if stat.S_ISDIR(os.fstat(fd).st_mode):
-        return _answer_folder(request, fd, names) if wants_folder else _redirect(request, names)
+    content = _content(fd, names[-1] if names else "")
+    if content is None:
+        try:
+            return _answer_folder(request, fd, names, lists) if wants_folder else _redirect(request, fd, names, lists)
+        finally:
+            os.close(fd)
     if wants_folder:
+        content.release()
         raise BadRequest(404, "there is no such folder")
-    return present(request, _content(fd, names[-1]))
+    return present(request, content)
 
 
-def _answer_folder(request: Request, folder: int, names: tuple[str, ...]) -> Response:
-    try:
-        opened = _open("index.html", _FILE, folder)
-    except BadRequest:  # none, or a link, or not to be read: the list tells what else there is
+def _answer_folder(request: Request, folder: int, names: tuple[str, ...], lists: bool) -> Response:
+    index = _index(folder)
+    if index is not None:
+        return present(request, index)
+    if lists:
         return _listing(folder, names)
-    with _closing(opened) as index:
-        return present(request, _content(index, "index.html"))
+    raise BadRequest(404, "this folder has no index")
 
 
-def _content(fd: int, name: str) -> Content:
-    """An open file as content, which has a descriptor of its own; raises BadRequest(403) for pipes and
-    devices."""
+def _index(folder: int) -> Content | None:
+    """Its `index.html`; None where there is none, or a link, or it may not be read."""
+    try:
+        fd = _open("index.html", _FILE, folder)
+        content = _content(fd, "index.html")
+    except BadRequest:
+        return None
+    if content is None:
+        os.close(fd)
+    return content
+
+
+def _content(fd: int, name: str) -> Content | None:
+    """An open file as content, which closes it; None for a folder. Pipes and devices are closed, and
+    BadRequest(403)."""
     status = os.fstat(fd)
+    if stat.S_ISDIR(status.st_mode):
+        return None
     if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
         raise BadRequest(403, "this is not a plain file")
     # Size, time and inode: a file that is replaced by rename changes its inode, one that is rewritten its
     # time.
     etag = f'"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"'
     known = Validators(etag, max(0, int(status.st_mtime)))
-    return Content(media_type(name), status.st_size, known, os.fdopen(os.dup(fd), "rb", buffering=0))
+    return Content(media_type(name), status.st_size, known, io.FileIO(fd))
 
 
-def _redirect(request: Request, names: tuple[str, ...]) -> Response:
+def _redirect(request: Request, folder: int, names: tuple[str, ...], lists: bool) -> Response:
+    if not lists:
+        index = _index(folder)
+        if index is None:
+            raise BadRequest(404, "this folder has no index")
+        index.release()
     query = request.head.target.query
     location = "/" + "".join(f"{_encode(name)}/" for name in names) + (f"?{query}" if query else "")
     return Response(301, (("Location", location),))
@@ -112,26 +149,21 @@ def _entries(folder: int) -> list[tuple[str, str]]:
         return sorted((entry.name, "/" if entry.is_dir(follow_symlinks=False) else "") for entry in shown)
 
 
-@contextmanager
-def _walk(root: Path, names: tuple[str, ...]) -> Iterator[int]:
-    """The open folder that `names` lead to. The root itself is the user's word and may be a link."""
-    folder = _open(str(root), _FOLDER & ~os.O_NOFOLLOW, None)
-    try:
-        for name in names:
-            inner = _open(name, _FOLDER, folder)
+def _walk(root: Path, names: tuple[str, ...]) -> int:
+    """What `names` lead to, open. The root itself is the user's word and may be a link.
+
+    It is not opened by itself: its path and the first name are one path, of which only the last part is not followed.
+    """
+    if not names:
+        return _open(str(root), _FOLDER & ~os.O_NOFOLLOW, None)
+    found = _open(f"{root}/{names[0]}", _FOLDER if names[1:] else _FILE, None)
+    for at, name in enumerate(names[1:], 2):
+        folder = found
+        try:
+            found = _open(name, _FOLDER if at < len(names) else _FILE, folder)
+        finally:
             os.close(folder)
-            folder = inner
-        yield folder
-    finally:
-        os.close(folder)
-
-
-@contextmanager
-def _closing(fd: int) -> Iterator[int]:
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+    return found
 
 
 def _open(name: str, flags: int, folder: int | None) -> int:

@@ -123,14 +123,14 @@ def alike(db: Database, run: str) -> Iterator[Alike]:
         yield from (Alike(*row[:-1]) for row in db.tuples(query, run, EXAMPLES))
 
 
-def files(db: Database, run: str, records_name: str) -> Iterator[PlannedFile]:
+def files(db: Database, run: str, records_name: naming.Own) -> Iterator[PlannedFile]:
     """The files of a run, nearest first; the ledger must not change meanwhile."""
     number = db.value("SELECT id FROM runs WHERE run = ?", run)
     for row in db.stream(_FILES, number, NAME_BITS):
         yield _planned(tuple(row), records_name)
 
 
-def _planned(row: tuple[Any, ...], records_name: str) -> PlannedFile:
+def _planned(row: tuple[Any, ...], records_name: naming.Own) -> PlannedFile:
     rank, flags, url, asked, more, item_key, found_on, ending, why, key, path, complete, host = row
     download = codec.load_download(url or key, key, asked or path or "", "", item_key, found_on, rank, flags, more)
     bare = None

@@ -26,15 +26,17 @@ class Run:
 
 
 def open_run(
-    db: Database, job: str, fingerprint: str, *, now: datetime, limit: int | None = None, fresh: bool = False
-) -> Run:
-    """Continues the open run of this fingerprint, or begins one."""
+    db: Database, job: str, fingerprint: str, *, now: datetime, limit: int | None = None, fresh: bool = False,
+    name: str | None = None,
+) -> Run:  # fmt: skip
+    """Continues the open run of this fingerprint, or begins one; `name`: what it is to be called, if that is free."""
     with db.transaction():
         newest = db.row("SELECT * FROM runs WHERE job = ? AND open ORDER BY id DESC LIMIT 1", job)
         if newest is not None and newest["fingerprint"] == fingerprint and not fresh:
             return Run(newest["run"], datetime.fromisoformat(newest["started"]), _last_complete(db, job), True)
         _drop_open(db)
-        run = f"{now:%Y%m%dT%H%M%SZ}-{random_names.token_hex(2)}"
+        is_free = name is not None and db.value("SELECT count(*) FROM runs WHERE run = ?", name) == 0
+        run = name if is_free and name else f"{now:%Y%m%dT%H%M%SZ}-{random_names.token_hex(2)}"
         db.execute(
             "INSERT INTO runs (run, job, started, fingerprint, item_limit) VALUES (?, ?, ?, ?, ?)",
             run, job, now.isoformat(), fingerprint, limit,

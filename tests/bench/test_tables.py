@@ -225,7 +225,7 @@ def test_the_first_host_has_most_files() -> None:
     assert 1200 < counts[0] < 1500  # 10,000 / H(1000) = 1336
 
 
-@pytest.mark.parametrize("line", [["W9"], ["W1", "--peers", "wget9"]])
+@pytest.mark.parametrize("line", [["W99"], ["W1", "--peers", "wget9"]])
 def test_an_unknown_workload_or_program_is_refused(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         arguments(line)

@@ -46,7 +46,8 @@ EXAMPLES = {each.name: each for each in examples()}
 KEYS = (
     *("sitemap", "match", "since", "feed", "records", "for", "until", "offset", "cursor", "link", "form", "token"),
     *("save_cookies", "cookies_from_browser", "proxies", "parser", "max_pages", "priority", "nofollow", "canonical"),
-    *("each", "item", "expect", "filled", "drop", "on_finish", "gone"),
+    *("each", "item", "expect", "filled", "drop", "on_finish", "gone", "archive"),
+    *("tests", "tape", "vars", "time", "limit", "faults", "pages", "records", "match", "names", "endings", "warnings"),
 )
 
 
@@ -86,6 +87,17 @@ def test_an_example_gives_what_the_document_says(
     if example.first is not None:
         own = {key: value for key, value in found[0].items() if not key.startswith("_")}
         assert own == json.loads(json.dumps(example.first).replace(BASE, server.url))
+
+
+@pytest.mark.parametrize("name", [name for name, each in EXAMPLES.items() if "\ntests:" in each.job])
+def test_an_example_with_tests_is_met_by_its_tape_with_the_site_gone(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(EXAMPLES[name].job, "utf-8")
+    with Server(fixture_site()) as server:
+        assert cli(["record", "-q", "job.yaml", "--var", f"base={server.url}"]) == 0
+    assert cli(["test", "job.yaml"]) == 0
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

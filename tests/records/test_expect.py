@@ -70,8 +70,8 @@ def test_too_much_that_failed_is_told_with_its_share():
 def test_a_field_that_is_empty_too_often_is_told_with_its_selector_and_the_first_page():
     found = Filled(12, 40, "book", "http://h/2")
     assert told({"filled": {"price": ">= 95%"}}, filled={"price": found}) == [
-        'expect.filled.price: 12 of 40 items (30 %) have it, not >= 95%; rules.book.item.price "p.price" found nothing,'
-        " first on http://h/2"
+        'expect.filled.price: 12 of 40 items (30 %) have it, not >= 95%; book.price: selector "p.price" found nothing'
+        " on http://h/2 (and for 27 more items of 40)"
     ]
 
 

@@ -53,8 +53,9 @@ def test_a_run_that_brings_what_is_expected_ends_with_0(shop, run_job):
 def test_a_miss_ends_with_7_and_names_the_selector_that_went_empty(shop, run_job):
     server = shop(("a", 1), ("b", ""), ("c", ""))
     ran = run_job(server, job(items=4, filled={"price": ">= 95%"}))
-    miss = "expect.filled.price: 2 of 4 items (50 %) have it, not >= 95%; rules.r.item.price"
-    assert (ran.code, errors(ran)) == (7, [f'{miss} "i" found nothing, first on {server.url}/'])
+    miss = "expect.filled.price: 2 of 4 items (50 %) have it, not >= 95%; r.price: selector"
+    found = f"found nothing on {server.url}/ (and for 1 more item of 4)"
+    assert (ran.code, errors(ran)) == (7, [f'{miss} "i" {found}'])
     assert ran.view("v_runs")[0]["exit_code"] == 7
     assert json.loads((ran.dest / ".scraper/runs" / ran.summary.run / "summary.json").read_text())["exit_code"] == 7
 

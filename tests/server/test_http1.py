@@ -290,6 +290,47 @@ def test_how_bytes_are_cut_makes_no_difference(data: bytes) -> None:
     assert read_slowly(data, SMALL) == read(data, SMALL)
 
 
+LINES = (
+    "Host: h",
+    "Host:",
+    "A:b",
+    "A: \xff ",
+    "Connection: close",
+    "Content-Length: 0",
+    "A : b",
+    "A",
+    " b",
+    "A: \0",
+    "\tA: b",
+)
+STARTS = (
+    "GET / HTTP/1.1",
+    "GET / HTTP/1.0",
+    "HEAD /%2 HTTP/1.1",
+    "BREW / HTTP/1.1",
+    "GET / HTTP/2.0",
+    "GET  / HTTP/1.1",
+    "",
+)
+HEADS = st.tuples(st.sampled_from(STARTS), st.lists(st.sampled_from(LINES), max_size=7)).map(
+    lambda one: [one[0], *one[1]]
+)
+
+
+@given(st.lists(HEADS, min_size=1, max_size=3))
+def test_a_head_that_comes_at_once_is_read_as_one_that_comes_by_bytes(heads: list[list[str]]) -> None:
+    data = b"".join("\r\n".join([*head, "", ""]).encode("latin-1") for head in heads)
+
+    assert read(data) == read_slowly(data)
+    assert read(data, SMALL) == read_slowly(data, SMALL)
+
+
+@pytest.mark.parametrize("limits", [Limits(line=14), Limits(line=13), Limits(head=9), Limits(head=8), Limits(fields=1)])
+def test_limits_are_the_same_for_a_head_that_comes_at_once(limits: Limits) -> None:
+    for data in (request(line="GET / HTTP/1.1"), request("A: b", line="GET / HTTP/1.1")):
+        assert read(data, limits) == read_slowly(data, limits)
+
+
 @given(st.lists(st.binary(min_size=1, max_size=20), max_size=6), st.integers(1, 7))
 def test_chunked_bodies_come_back_however_they_are_cut(chunks: list[bytes], step: int) -> None:
     body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"

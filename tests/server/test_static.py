@@ -177,3 +177,19 @@ def test_a_file_that_is_replaced_has_another_tag(tmp_path: Path, visit: Ask) -> 
 def test_a_root_that_is_gone_is_404(tmp_path: Path, visit: Ask) -> None:
     with Server(tmp_path / "nothing") as server:
         assert visit(server, "/a").status == 404
+
+
+def test_conditions_in_two_fields_are_one_list_and_two_ranges_are_none(ask: Callable[..., Any]) -> None:
+    etag = ask("/ok.txt").headers["etag"]
+
+    assert ask("/ok.txt", f"If-None-Match: {etag}", 'If-None-Match: "other"').status == 304
+    assert ask("/ok.txt", 'If-Match: "other"', f"If-Match: {etag}").status == 200
+    assert ask("/ok.txt", "Range: bytes=0-1", "Range: bytes=2-3").body == b"0123456789"
+
+
+def test_a_folder_called_index_html_is_no_index(tmp_path: Path, visit: Callable[..., Any]) -> None:
+    (tmp_path / "sub" / "index.html").mkdir(parents=True)
+    with Server(tmp_path) as server:
+        reply = visit(server, "/sub/")
+
+    assert (reply.status, b'<a href="index.html/">' in reply.body) == (200, True)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import pycurl
 
 from scraper import errors, secrets
+from scraper.net import wire
 from scraper.net.answer import DRAIN_TIME
 from scraper.net.bell import Bell, Waker
 from scraper.net.curl.brake import Brake
@@ -30,6 +31,19 @@ LOOK = 0.25
 IDLE = 10.0
 """Seconds that the loop waits at most, whatever anybody said."""
 _DIRECT, _GUARDED = Profile(None, None, False), Profile(None, None, False, guarded=True)
+
+
+def _kind_of(outgoing: Outgoing) -> type[Transfer]:
+    """What transfers are made of: where nobody listens, of nothing that could tell."""
+    if outgoing.detour is not None:
+        from scraper.net.curl.detoured import DetouredTransfer
+
+        return DetouredTransfer
+    if outgoing.tap is None:
+        return Transfer
+    from scraper.net.curl.tapped import TappedTransfer
+
+    return TappedTransfer
 
 
 class Loop:
@@ -54,6 +68,7 @@ class Loop:
         self._clock = clock
         self._epoll = select.epoll()
         self._multi = Multi(self._epoll, clock, most)
+        self._made = _kind_of(outgoing)
         self._idle: dict[Profile, list[Transfer]] = {}
         self._flying: set[Transfer] = set()
         self._lines: dict[str, list[bytes]] = {}
@@ -106,8 +121,14 @@ class Loop:
             url = out.url(asked)
             headers, found = (self._common(asked), None) if out.is_common(asked) else header_lines(out, asked, url)
             way = None if out.is_direct else out.proxies.way(url)
+            if out.detour is None:
+                wire.check_reach(url if way is None else way.proxy)
             transfer = self._transfer(self._profile(asked, found, way))
             transfer.begin(exchange, asked, url, headers, way)
+        except wire.LookupFailed as error:  # only where tests confine us
+            exchange.done(errors.DnsError(secrets.display(asked.url), str(error.strerror), sent=False))
+            self._hungry = True
+            return
         except (UnsendableError, UnicodeError, ValueError, pycurl.error) as error:
             told = f"the request cannot be sent: {out.conceal(str(error))}"
             exchange.done(errors.ProtocolError(secrets.display(asked.url), told, sent=False, final=True))
@@ -130,7 +151,7 @@ class Loop:
 
     def _transfer(self, profile: Profile) -> Transfer:
         idle = self._idle.setdefault(profile, [])
-        return idle.pop() if idle else Transfer(self._outgoing, profile, self._clock, self._brake, self._buffer)
+        return idle.pop() if idle else self._made(self._outgoing, profile, self._clock, self._brake, self._buffer)
 
     # -- waiting ---------------------------------------------------------------------------------------
 

@@ -199,9 +199,12 @@ class Transfer:
             raise errors.ProxyError(shown, "the proxy wants a user and password (407)", sent=False)
         if self._way is not None:
             self._outgoing.proxies.worked(self._way)
-        self._answer = CurlAnswer(shown, found, self._outgoing, self._address)
+        self._answer = self._answered(shown, found)
         assert self.exchange is not None, "begun"
         self._is_wanted = self.exchange.head(self._answer)
+
+    def _answered(self, shown: str, found: head.Head) -> CurlAnswer:
+        return CurlAnswer(shown, found, self._outgoing, self._address)
 
     # -- in flight -------------------------------------------------------------------------------------
 
@@ -291,6 +294,7 @@ class Transfer:
     def _judge_late(self, exchange: Exchange) -> None:
         """An answer without a body."""
         self.exchange = exchange
+        del self._lines[head.end(self._lines) :]  # of trailers
         try:
             self._judge()
         except Exception as error:

@@ -93,6 +93,7 @@ class LocalGate:
         policy: what a host may expect, by `host:port`.
         clock, chance: monotonic seconds; a number between 0 and 1 for the delays.
         patience: when a silent host is left alone.
+        holds: whether what hosts ask for (Retry-After, Crawl-delay) is kept; in a replay they asked for it long ago.
     """
 
     def __init__(
@@ -101,7 +102,10 @@ class LocalGate:
         clock: Clock = time.monotonic,
         chance: Clock = random.random,
         patience: Patience = USUAL,
+        *,
+        holds: bool = True,
     ) -> None:
+        self._holds = holds
         self._policy = policy
         self._clock = clock
         self._chance = chance
@@ -222,13 +226,15 @@ class LocalGate:
 
     def park(self, host: str, seconds: float) -> None:
         """Nobody asks the host for so long (Retry-After, RFC 9110 section 10.2.3)."""
+        if not self._holds:
+            return
         state = self._of(host)
         state.next = max(state.next, self._clock() + seconds)
 
     def slow(self, host: str, seconds: float) -> float:
         """At least so long lies between two requests, counted from the last one; 60 s at most are kept."""
         kept = min(LONGEST_DELAY, max(0.0, seconds))
-        if kept > self._delays.get(host, 0.0):
+        if self._holds and kept > self._delays.get(host, 0.0):
             self._delays[host] = kept
             state = self._of(host)
             state.next = max(state.next, state.last + kept)

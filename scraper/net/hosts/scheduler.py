@@ -42,6 +42,7 @@ class Scheduler(Generic[T]):
         kinds: the names of the kinds of work.
         clock: monotonic seconds, the gate's.
         on_verdict: is told each change in what is thought of a host, with the words for people; default: the log.
+        longest: seconds that a task waits at most, whatever it is put with.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Scheduler(Generic[T]):
         kinds: tuple[str, ...],
         clock: Clock = time.monotonic,
         on_verdict: Callable[[str, str], None] = _tell,
+        longest: float = math.inf,
     ) -> None:
+        self._longest = longest
         self._gate = gate
         self._clock = clock
         self._on_verdict = on_verdict
@@ -70,7 +73,7 @@ class Scheduler(Generic[T]):
             found, line = self._kinds[kind], self._line(kind, host)
             line.host.work += 1
             if wait > 0 and not self._gate.given_up(host):
-                when = self._clock() + wait
+                when = self._clock() + min(wait, self._longest)
                 heapq.heappush(line.later, (when, next(self._order), task))
                 if not (line.ready or line.blocked) and found.enlist(line, when):
                     found.ring(rung)

@@ -10,13 +10,14 @@ from typing import Any
 import requests
 
 from scraper import errors
-from scraper.net import head, trouble
+from scraper.net import detour, head, trouble
 from scraper.net.answer import DRAIN, DRAIN_TIME
 from scraper.net.line import line
 from scraper.net.outgoing import Outgoing
 from scraper.net.pace import Pace
 from scraper.net.rate import Rate
 from scraper.net.session.faults import BODY
+from scraper.net.tap import Take
 
 PIECE = 256 * 1024
 STEP = 0.25
@@ -40,6 +41,32 @@ class Reply:
         self.headers = {name: outgoing.header_text(value) for name, value in _lower(response.headers)}
         self.address = line.peer
         self.is_proxied = is_proxied
+        self._take: Take | None = None
+        self._trouble: errors.RequestError | None = None
+        self._is_whole = False
+        self._recorded: errors.RequestError | None = None
+
+    def replayed(self, *, guarded: bool) -> None:
+        """It comes from a tape: it is made what it was when it was recorded.
+
+        Raises:
+            RequestError: what was raised then; SkippedError: its address is not public, and `guarded` says it must be.
+        """
+        try:
+            came = detour.came(self.headers, self.reason, self.url, guarded=guarded)
+        except errors.RequestError:
+            self.abort()
+            raise
+        self.headers, self.reason, self.address, self._recorded = came
+        self.is_proxied = came.address is None  # whoever asks where it came from must not look the name up
+
+    def tell(self, take: Take) -> None:
+        """From now on somebody hears what comes, until it is closed."""
+        raw: Any = self._response.raw
+        came = [(name, value.strip(" \t")) for name, value in raw._original_response.msg.items()]
+        self._is_whole = raw._original_response.isclosed()  # there is no body
+        self._take = take
+        take.head(self.status, self._response.reason or "", came, self.address)
 
     def check(self) -> None:
         """Closes what cannot be read without guessing.
@@ -69,19 +96,35 @@ class Reply:
         """
         raw = self._response.raw
         if self.status in head.BODILESS and "transfer-encoding" in self.headers:  # urllib3 would look for chunks
+            self._is_whole = True
             return
         try:
             while piece := raw.read1(self._rate.piece(size), decode_content=False):
                 self._debt = self._rate.spend(len(piece))
+                if self._take is not None:
+                    self._take.piece(piece)
                 yield piece
+            self._is_whole = True
         except Exception as error:
+            if self._recorded is not None:
+                raise self._recorded from error
             told = trouble.classify(error, self.url, BODY, self._conceal)
             if told is None:
                 raise
+            self._trouble = told
             raise told from error
+        if self._recorded is not None:
+            raise self._recorded
 
     def pieces_in_time(self, pace: Pace) -> Iterator[bytes]:
         """The same, held to its pace; where waiting for one took what was left of `total`, that is what is told."""
+        try:
+            yield from self._paced(pace)
+        except errors.RequestError as error:
+            self._trouble = error
+            raise
+
+    def _paced(self, pace: Pace) -> Iterator[bytes]:
         try:
             for piece in self.pieces():
                 pace.step(len(piece))
@@ -117,7 +160,7 @@ class Reply:
                 if left <= 0:
                     break
         except errors.RequestError:
-            left = 0
+            left, self._trouble = 0, None  # it was not wanted
         if left <= 0:
             self._response.raw.close()
         self.close()
@@ -129,7 +172,8 @@ class Reply:
             LengthError: something did.
         """
         if getattr(getattr(self._response.raw, "_fp", None), "surplus", False):
-            raise errors.LengthError(self.url, "more bytes came than were declared")
+            self._trouble = errors.LengthError(self.url, "more bytes came than were declared")
+            raise self._trouble
 
     @contextlib.contextmanager
     def drained(self) -> Iterator[None]:
@@ -148,6 +192,9 @@ class Reply:
     def close(self) -> None:
         """Gives the connection back to its pool, or closes it where the body was not read to its end."""
         self._response.close()
+        if self._take is not None:
+            take, self._take = self._take, None
+            take.end(self._trouble, self._is_whole and self._trouble is None)
 
 
 def _lower(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:

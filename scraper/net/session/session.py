@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
 from scraper import errors, secrets
+from scraper.net import detour
 from scraper.net.line import PrivateAddressError, line
 from scraper.net.outgoing import Credentials, Outgoing, Wire, basic_header, wire_text
 from scraper.net.proxies import Way
@@ -22,6 +23,7 @@ from scraper.net.session.auth import Digest, no_cookies
 from scraper.net.session.faults import exchange_trouble
 from scraper.net.session.hops import BoundAdapter, OneHop
 from scraper.net.session.reply import Reply
+from scraper.net.tap import Tap
 
 
 class Session:
@@ -53,6 +55,31 @@ class Session:
         Raises:
             RequestError: with the class of what went wrong.
         """
+        tap: Tap | None = self._outgoing.tap
+        if tap is None:
+            return self._exchange(wire_)
+        take = tap.begin(wire_)
+        try:
+            reply = self._exchange(wire_)
+        except Exception as error:
+            take.end(error, whole=False)
+            raise
+        reply.tell(take)
+        return reply
+
+    def asked(self, wire_: Wire) -> tuple[list[tuple[str, str]], bytes]:
+        """Header fields (without Host) and body of an exchange as they would go out.
+
+        Raises:
+            UnsendableError, requests' own: it cannot be sent. WriteError: a file of it cannot be read.
+        """
+        prepared = self._prepare(wire_, self._outgoing.url(wire_))
+        body = prepared.body or b""
+        assert isinstance(body, (bytes, str)), "nothing of a job is streamed"
+        fields = [(name, _text(value)) for name, value in prepared.headers.items() if value != SKIP_HEADER]
+        return fields, body.encode() if isinstance(body, str) else body
+
+    def _exchange(self, wire_: Wire) -> Reply:
         shown, out = secrets.display(wire_.url), self._outgoing
         given = out.http.timeout
         connect, read = (_within(seconds, wire_.deadline) for seconds in (given.connect, given.read))
@@ -60,16 +87,19 @@ class Session:
         era = out.era
         try:
             url = out.url(wire_)
-            line.begin(guarded=wire_.guarded, seconds=wire_.deadline, url=url)
+            line.begin(guarded=wire_.guarded, seconds=wire_.deadline, url=url, detour=out.detour)
             prepared = self._prepare(wire_, url)
-            way = out.proxies.way(url)
+            if out.detour is None:
+                way = out.proxies.way(url)
+            else:
+                prepared.url = detour.plain(url)
             response = self._session.send(
                 prepared,
                 stream=True,
                 allow_redirects=False,
                 timeout=(connect, read),
                 verify=out.verify,
-                cert=out.cert if url.startswith("https:") and out.is_home(wire_.url) else None,
+                cert=out.cert if url.startswith("https:") and not out.detour and out.is_home(wire_.url) else None,
                 proxies={} if way is None else {"http": way.proxy, "https": way.proxy},
             )
         except PrivateAddressError as error:
@@ -79,6 +109,8 @@ class Session:
             raise self._trouble(error, shown, way) from error
         reply = Reply(response, shown, read, out, self._rate, is_proxied=way is not None)
         self._check(reply, way)
+        if out.detour is not None:
+            reply.replayed(guarded=wire_.guarded)
         for each in (*response.history, response):  # before it may be the challenge of a digest authentication
             if given_ := each.raw.headers.getlist("set-cookie"):
                 out.take_cookies(url, given_, era)
@@ -149,6 +181,10 @@ class Session:
             if found not in self._digests:
                 self._digests[found] = Digest(found.user, found.password)
             return self._digests[found]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _within(seconds: float, deadline: float | None) -> float:

@@ -85,7 +85,7 @@ class Gathering:
         )  # fmt: skip
 
     def _files(self) -> Iterator[PlannedFile]:
-        return plans.files(self._db, self._run, self._kit.records_path)
+        return plans.files(self._db, self._run, self._kit.own_names)
 
     def _ask(self, files: Iterable[PlannedFile], *, measure: bool) -> list[Asked]:
         return [] if self._survey is None else self._survey.ask(files, measure=measure)

@@ -28,3 +28,21 @@ _MAKERS: tuple[Callable[..., Fault], ...] = (
 )  # fmt: skip
 
 FAULTS: dict[str, Callable[..., Fault]] = {maker.__name__: maker for maker in _MAKERS}
+
+HARMLESS = frozenset({"drip", "gzipped", "weak_etag", "no_validators", "ignore_if_range"})
+"""Under these the answer arrives, whole."""
+HIDING = frozenset(maker.__name__ for maker in (
+    bodies.refuse, bodies.hang_up, bodies.silence, framing.bad_length, framing.two_lengths, coded.bomb,
+    heads.no_colon, heads.bad_header, heads.long_header, heads.big_head, heads.many_headers, heads.interim,
+    heads.http09, heads.status_line, heads.drip_head, replies.status, replies.redirect, replies.hops,
+    replies.no_location, replies.two_locations, replies.html,
+))  # fmt: skip
+"""Under these nobody learns the status of the answer. Under all others it arrives, and a part of the body may not."""
+
+
+def arrives(faults: frozenset[str], status: int) -> bool:
+    """Whether a client that got an answer of this status under these faults has what it needs of it.
+
+    Of an error or a redirect the status is enough, of a success the body is wanted.
+    """
+    return faults <= HARMLESS or (status >= 300 and not faults & HIDING)

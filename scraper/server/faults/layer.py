@@ -11,24 +11,18 @@ counts the requests for each URL by itself: it lets `after` of them pass, then s
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from scraper.server.answers import Answer, Scripted
-from scraper.server.faults.catalogue import FAULTS
 from scraper.server.faults.fault import Fault, told_by
 from scraper.server.line import Line
 from scraper.server.request import Request
 from scraper.server.site import Answerer, Layer
-
-_RULE_KEYS = frozenset({"url", "host", "do", "times", "after"})
 
 
 @dataclass(frozen=True)
@@ -86,6 +80,7 @@ class Faults(Layer):
         due, strike = self._strike(lambda fault: not fault.refuses, request.url)
         if not due:
             return inner(request)
+        request = replace(request, struck=frozenset(fault.name for fault in due))
         answer = told_by(inner)
         for fault in reversed(due):
             answer = partial(fault.answer, inner=answer)
@@ -104,56 +99,6 @@ class Faults(Layer):
     def _counted(self, at: int, url: str) -> int:
         self._counts[at, url] = self._counts.get((at, url), 0) + 1
         return self._counts[at, url]
-
-
-def read_faults(entries: Iterable[Mapping[str, Any]]) -> Faults:
-    """The layer that entries such as `{url: "*/3.jpg", do: reset, at: 50%, times: 1}` describe.
-
-    Raises:
-        ValueError: an unknown fault, key or value, with the entry's number and the cure.
-    """
-    rules = []
-    for number, entry in enumerate(entries, 1):
-        try:
-            rules.append(_read_rule(entry))
-        except ValueError as error:
-            raise ValueError(f"fault {number}: {error}") from error
-    return Faults(rules)
-
-
-def make(name: str, **parameters: Any) -> Fault:
-    """The fault of this name; raises ValueError for one there is not, or parameters it does not take."""
-    maker = FAULTS.get(name)
-    if maker is None:
-        raise ValueError(f"there is no fault {name!r}{_perhaps(name, FAULTS)}")
-    known = inspect.signature(maker).parameters
-    for parameter in parameters:
-        if parameter not in known:
-            raise ValueError(f"{name} does not take {parameter!r}{_perhaps(parameter, known)}")
-    return maker(**parameters)
-
-
-def _read_rule(entry: Mapping[str, Any]) -> Rule:
-    if not isinstance(entry.get("do"), str):
-        raise ValueError("`do` is missing: the name of a fault")
-    given = {name: value for name, value in entry.items() if name in _RULE_KEYS - {"do"}}
-    for name, value in given.items():
-        _check(name, value)
-    return Rule(make(entry["do"], **{name: entry[name] for name in entry if name not in _RULE_KEYS}), **given)
-
-
-def _check(name: str, value: Any) -> None:
-    if name in ("url", "host"):
-        right = isinstance(value, str)
-    else:
-        right = (type(value) is int and value >= 0) or (name == "times" and value is None)
-    if not right:
-        raise ValueError(f"{name} cannot be {value!r}")
-
-
-def _perhaps(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _watched(answer: Answer, strike: Strike) -> Answer:

@@ -68,7 +68,10 @@ def take_apart(response: Response) -> Told:
     fields = tuple((name, value) for name, value in response.pairs() if name.lower() not in _FRAMING)
     if response.file is not None:
         return Told(response.status, fields, response.file)
-    body = response.body if response.stream is None else b"".join(response.stream)
+    try:
+        body = response.body if response.stream is None else b"".join(response.stream)
+    finally:
+        response.release()
     return Told(response.status, fields, body)
 
 

@@ -151,7 +151,14 @@ MAKERS = {"curl": make_curl, "requests": make_requests}
 
 
 class Carry:
-    """See the top of this file. `name` is the transport's; `outgoing` that of the last call; `known` the secrets."""
+    """See the top of this file. `name` is the transport's; `outgoing` that of the last call; `known` the secrets.
+
+    Attributes:
+        tap: who listens in on all of it; detour: where all of it goes.
+    """
+
+    tap: Any = None
+    detour: Any = None
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -179,6 +186,7 @@ class Carry:
         """Lets the transport work until the source gives no more."""
         settings = Http.model_validate({**PATIENCE, **(http or {})})
         self.outgoing = Outgoing(settings, self.known.__getitem__, home, self.folder)
+        self.outgoing.tap, self.outgoing.detour = self.tap, self.detour
         threads = MAKERS[self.name](self.outgoing, jobs, rate or Rate(None)).threads(source)
         for thread in threads:
             thread.start()
