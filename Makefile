@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow kill conformance bench clean
+.PHONY: help demo test check slow kill faults conformance bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ demo: $(STAMP)  ## run the sample jobs against the bundled server, with no netwo
 	@$(BIN)/scraper demo
 
 # Every process of the tests would compile the program anew where bytecode is not written.
-test slow kill: export PYTHONDONTWRITEBYTECODE =
+test slow kill faults: export PYTHONDONTWRITEBYTECODE =
 
 test: $(STAMP)  ## the tests (about two minutes)
 	@$(BIN)/python -m pytest -n auto -m "not slow"
@@ -30,6 +30,9 @@ slow: $(STAMP)  ## the slow tests: kill -9 at random moments, and the like
 
 kill: $(STAMP)  ## 200 kill -9 over a batch of 2,000 files, by each transport (about four minutes); tells figures
 	@$(BIN)/python -m pytest -m kill
+
+faults: $(STAMP)  ## every fault, SEEDS times each, injected into replays of the sample jobs (180 is 20 a job: 40 minutes)
+	@SEEDS=$(or $(SEEDS),20) $(BIN)/python -m pytest -n auto -m "" tests/faults/test_injected.py
 
 # The cases are data of others, and no part of this: CONFORMANCE=folder names where their JSON files lie.
 conformance: $(STAMP)  ## the published cases of others, in the folder CONFORMANCE=... names; tells figures

@@ -110,9 +110,7 @@ class Start:
         job, names = self._kit.job, self._kit.names
         request = replace(made, url=made.full_url, params=None)
         try:
-            found = reader.read_row(
-                request, self._rule, names, job.files, job.rules, records_name=self._kit.own_names
-            )
+            found = reader.read_row(request, self._rule, names, job.files, job.rules, records_name=self._kit.own_names)
         except RequestError as error:
             raise RowError(error.message, request.url, error.name) from error
         return _with_headers(found, made.headers)

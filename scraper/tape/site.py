@@ -229,7 +229,8 @@ def _response(status: int, pairs: list[tuple[str, str]], parts: tuple[Body, ...]
 
 def _broken(answered: Answered, pairs: list[tuple[str, str]], length: str | None) -> Scripted:
     """What came of an answer, and then the end of the connection."""
-    head = render_head(answered.status, pairs if length is not None else [*pairs, ("Transfer-Encoding", "chunked")])
+    framing = [] if length is not None else [("Transfer-Encoding", "chunked")]
+    head = render_head(answered.status, [*pairs, *framing, ("Connection", "close")])
 
     def play(line: Line) -> None:
         line.send(head)

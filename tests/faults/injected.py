@@ -109,7 +109,9 @@ JUDGED: dict[str, Judged] = {
     # statuses, redirects, contents
     "status": _of("http:429", "http:500", "http:502", "http:503", "http:504", "busy", parameters=_retry_after),
     "redirect": _of("redirect", final=True, other=True),
-    "hops": _of("redirect", "connect", final=True, other=True, parameters=lambda rng: {"count": rng.choice([1, 3, 21])}),
+    "hops": _of(
+        "redirect", "connect", final=True, other=True, parameters=lambda rng: {"count": rng.choice([1, 3, 21])}
+    ),
     "no_location": _of("redirect", "protocol", final=True),
     "two_locations": _of("redirect", "protocol", final=True, other=True),
     "html": _of("type", "shape", final=True, other=True, parameters=lambda rng: {"typed": rng.random() < 0.5}),
