@@ -14,7 +14,7 @@ here, by one function for both transports. They are read on a detour alone: no s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from scraper import errors, urls
@@ -105,11 +105,11 @@ def _failure(given: dict[str, Any], url: str) -> errors.RequestError:
     return error
 
 
-def _classes(base: type[errors.RequestError]) -> Iterator[tuple[str, type[errors.RequestError]]]:
-    for each in base.__subclasses__():
-        if each not in (errors.StatusError, errors.SkippedError):  # made of other things
-            yield each.name, each
-            yield from _classes(each)
-
-
-_CLASSES = dict(_classes(errors.RequestError))
+_CLASSES = {
+    each.name: each
+    for each in vars(errors).values()
+    if isinstance(each, type)
+    and issubclass(each, errors.RequestError)
+    and each not in (errors.RequestError, errors.StatusError, errors.SkippedError)  # made of other things
+}
+"""By the name of the ending; classes of other modules, which are kinds of these, are none of them."""

@@ -195,6 +195,9 @@ class Tokens:
     unless others were served with that one, so that it has ended too; five times at most. Where asking was in vain
     three times in a row, nobody asks any more until a new token helps somebody.
 
+    Args:
+        doubts: whether asking may be in vain; in a replay the tape knows, and others are served in another order.
+
     Attributes:
         number: of the token in force; 0: the job has none.
         step: the step of the login that fetches it, and where it stands.
@@ -202,7 +205,8 @@ class Tokens:
 
     VAIN, ASKS = 3, 5
 
-    def __init__(self) -> None:
+    def __init__(self, *, doubts: bool = True) -> None:
+        self._doubts = doubts
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, Any]] = []
         self._due: float | None = None
@@ -222,7 +226,7 @@ class Tokens:
         with self._lock:
             if work.token == self.number:
                 is_own = 0 < work.asked_token == self.number - 1
-                is_vain = is_own and self._served < self.number
+                is_vain = self._doubts and is_own and self._served < self.number
                 self._vain += is_vain
                 if is_vain or self._vain >= self.VAIN or work.asks >= self.ASKS:
                     return False

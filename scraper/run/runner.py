@@ -34,7 +34,7 @@ from scraper.net.hosts import Scheduler, policy_for
 from scraper.run import kit as kits
 from scraper.run import results, rows, transports
 from scraper.run.admission import ASKING
-from scraper.run.control import Control, window_of
+from scraper.run.control import Control, Tokens, window_of
 from scraper.run.crews import crew_for
 from scraper.run.events import Events
 from scraper.run.files import AskWorker, FileSource
@@ -147,7 +147,7 @@ class Runner:
         )  # fmt: skip
         return Kit(
             job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
-            robots, bodies, self._events, names, state,
+            robots, bodies, self._events, names, state, tokens=Tokens(doubts=options.replay is None),
         )  # fmt: skip
 
     def run(self) -> Summary:

@@ -33,9 +33,12 @@ TOGETHER, ALONE = ("-j", "16"), ("-j", "8")
 QUICK = ("-o", "http.retry.first_wait=0", "-v")
 SAID = "processes fetch the files"
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="a crew takes Linux and two cores"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="a crew takes Linux and two cores"
+    ),
+]
 
 
 def content(name: str) -> bytes:

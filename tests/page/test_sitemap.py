@@ -227,6 +227,7 @@ def test_a_lastmod_is_a_moment(text: str, expected: datetime | None) -> None:
     assert lastmod_at(text) == expected
 
 
+@pytest.mark.slow
 def test_fifty_thousand_rows_are_all_there_in_order() -> None:
     entries = (f"<loc>http://h.example/{n}?x=1&amp;y=2</loc><lastmod>2024-01-02</lastmod>" for n in range(50_000))
     found = rows(urlset(*entries))

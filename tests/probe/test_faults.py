@@ -17,6 +17,7 @@ IN_THE_HEAD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_each_fault_ends_in_a_report(name: str, server: Server, ask: Any) -> None:
     server.site.route("/x")(lambda request: b"hello" * 2000)

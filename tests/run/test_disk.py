@@ -176,6 +176,7 @@ def state(ended: Any) -> Any:
     return ended.code, ended.files, ended.records, sorted(ended.endings("v_files").items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("existing", "lasting"),
     [

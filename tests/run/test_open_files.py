@@ -94,6 +94,7 @@ class Together:
         return name.encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["curl", "requests"])
 def test_many_downloads_at_once_raise_the_limit(transport: str, get_within: Any, serve: Any) -> None:
     """More connections than the soft limit would let there be."""
@@ -104,6 +105,7 @@ def test_many_downloads_at_once_raise_the_limit(transport: str, get_within: Any,
     assert (together.most, "ulimit" in told.stderr) == (100, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["curl", "requests"])
 def test_where_the_hard_limit_is_too_low_there_are_fewer(transport: str, get_within: Any, serve: Any) -> None:
     together = Together(20)

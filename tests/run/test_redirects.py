@@ -351,6 +351,7 @@ def test_the_item_of_a_page_is_the_same_by_whichever_way_it_is_reached(
     assert [ended.summary.items.gone for ended in runs] == [0, gone, gone]
 
 
+@pytest.mark.slow
 def test_killed_at_any_commit_no_page_is_lost_and_none_is_there_twice(
     site: Site, serve: Any, ran: Any, html: Any, asked: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:

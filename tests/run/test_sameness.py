@@ -366,6 +366,7 @@ def test_a_file_system_that_cannot_is_asked_once(shelf: Any, run_job: Any, items
 TWINS = {"/a.png": b"same" * 9, "/b.png": b"same" * 9, "/c.png": b"same" * 9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("existing", ["skip", pytest.param("overwrite", marks=pytest.mark.slow)])
 def test_killed_at_any_step_of_a_link_the_next_run_ends_as_if_nothing_had_happened(
     existing: str, shelf: Any, run_job: Any, items_job: Any, tmp_path: Path

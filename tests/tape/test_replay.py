@@ -353,6 +353,7 @@ def test_a_warning_of_a_secret_that_is_not_set_is_not_given(tmp_path: Path) -> N
 # -- faults ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["curl", "requests"])
 @pytest.mark.parametrize(
     "fault",

@@ -309,6 +309,7 @@ def test_records_with_other_framings_are_read(path: Path) -> None:
         assert [taken.asked.url for taken in tape(path, *records)] == ["http://h.test/1", "http://h.test/2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zipped", [True, False])
 def test_what_is_whole_of_a_torn_file_is_read_and_the_rest_told(
     zipped: bool, path: Path, caplog: pytest.LogCaptureFixture

@@ -20,6 +20,8 @@ TOTAL = 640 * KIB
 LANES = 3
 SIZES = {"same": TOTAL, "bigger": TOTAL + 1000, "smaller": TOTAL - 1000, "tiny": 20 * KIB}
 
+pytestmark = pytest.mark.slow
+
 
 def drips(large: Any, fetch: Any, control: Control) -> Any:
     """40 KiB of each answer; when enough is noted the run is stopped, and then little by little more comes.
