@@ -54,6 +54,7 @@ class Courier:
         self.outgoing = outgoing
         self.http: Http = outgoing.http
         self.known = {} if known is None else known
+        outgoing.on_secret = self.learn
         self.rate = rate or Rate(None, clock)
         self.clock = clock
         self.now = now

@@ -95,6 +95,7 @@ class Outgoing:
         cookies: the jar of the run: both transports read it and put into it.
         bearer: the token of the login, in the place of `http.auth`; not for token_endpoint, which gives it.
         on_cookies: is told what came for the jar, and from which URL, after it was put there.
+        on_secret: is told the name and value of what is a secret too, once it goes out: the Base64 of a password.
         tap: listens in on every exchange; to be set before transports are made.
         detour: where every connection goes, whatever its URL, since a tape is replayed; to be set as early.
         verify: False, a path, or True for the bundle that is shipped; cert: one path, or that of certificate and key.
@@ -113,6 +114,7 @@ class Outgoing:
         self.bearer: Auth | None = None
         self.token_endpoint = ""
         self.on_cookies: Callable[[str, Sequence[str]], None] | None = None
+        self.on_secret: Callable[[str, str], None] | None = None
         self.tap: Any = None  # of net/tap.py, which knows this module
         self.detour: Detour | None = None
         self._named = self._settle_cookies()
@@ -337,7 +339,17 @@ class Outgoing:
     def _credentials(self, auth: Auth) -> Credentials:
         kind = "basic" if auth.basic else "digest" if auth.digest else "bearer"
         given = auth.basic or auth.digest or (auth.bearer or "",)
-        return Credentials(kind, *map(self.reveal, given))
+        found = Credentials(kind, *map(self.reveal, given))
+        if kind == "basic" and (marks := secrets.names("".join(given))):
+            self._learn(f"basic:{marks[-1]}", basic_header(found).removeprefix("Basic "))
+        return found
+
+    def _learn(self, name: str, value: str) -> None:
+        """One more text that goes out and may be echoed: a secret in another spelling."""
+        if self._sent.get(name) != value:
+            self._sent[name] = value
+            if self.on_secret is not None:
+                self.on_secret(name, value)
 
     def _look(self, name: str) -> str:
         """The value of a secret, noted because from now on an answer may echo it."""

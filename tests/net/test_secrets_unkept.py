@@ -7,6 +7,7 @@ run printed, logged, named or wrote; marks must come out as people read them, `{
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,35 @@ def test_a_head_that_echoes_it(echo: str, read: str, server: Server, run_job: An
     server.site.route("/else")(lambda request: Response(404))
     rule = {"read": "json", **RULE} if read == "json" else RULE
     ran = run_job(job(server, {"files": "a"}) if read == "file" else job(server, rule, "/echo"))
+    assert is_silent(ran)
+
+
+def test_the_base64_of_a_password_that_is_echoed(server: Server, run_job: Any) -> None:
+    """As servers for tests do; and a link that holds it is asked with it."""
+    asked = []
+
+    @server.site.route("/who")
+    def who(request: Request) -> dict[str, str]:
+        asked.append(request.query.get("a"))
+        return {"sent": request.headers.get("Authorization"), "next": f"/who?a={request.query.get('a') + 'x'}"}
+
+    @server.site.route("/first")
+    def first(request: Request) -> dict[str, str]:
+        return {"sent": request.headers.get("Authorization"), "next": f"/who?a={request.headers.get('Authorization')}"}
+
+    rule = {"read": "json", "item": {"sent": "sent"}, "next": {"url": "next"}, "max_pages": 2}
+    ran = run_job(
+        {
+            "http": {"auth": {"basic": ["user", "{{ env('KEY') }}"]}},
+            "start": [{"url": f"{server.url}/first", "rule": "page"}],
+            "rules": {"page": rule},
+        }
+    )
+    records = [json.loads(line) for line in (ran.dest / "records.jsonl").read_text("utf-8").splitlines()]
+    assert [item["sent"] for item in records] == ["Basic {basic:env:KEY}"] * 2
+    written = b64encode(f"user:{SECRET}".encode()).decode()
+    assert asked == [f"Basic {written}"]
+    assert written.encode() not in ran.everything()
     assert is_silent(ran)
 
 
