@@ -50,11 +50,16 @@ def names(text: str) -> list[str]:
     return [_name(at) for at in _MARK.finditer(text)]
 
 
+def stand_in(name: str) -> str:
+    """What people see of a secret, and tapes hold in its place: `{env:API_KEY}`, by the name of its mark."""
+    return f"{{{name}}}"
+
+
 def display(text: str) -> str:
-    """The text as people and files see it: `{env:API_KEY}` for each mark."""
+    """The text as people and files see it: the stand-in of each mark."""
     if text.isascii():
         return text  # which marks are not
-    return _MARK.sub(lambda at: f"{{{_name(at)}}}", text)
+    return _MARK.sub(lambda at: stand_in(_name(at)), text)
 
 
 def reveal(text: str, lookup: Lookup) -> str:

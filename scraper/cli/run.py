@@ -81,8 +81,8 @@ def _replay(job: str, path: Path, options: dict[str, Any]) -> int:
     from scraper.tape.warc import Tape
 
     with Tape.open(path) as tape:
-        given = {**variables_of(tape), **pairs(options["variables"], "--var")}
-        loaded = load(job, variables=given, overrides=overrides(options), secrets=False)
+        given = pairs(options["variables"], "--var")
+        loaded = load(job, variables=given, overrides=overrides(options), recorded=variables_of(tape), secrets=False)
 
         def perform(shown: Any, control: Any) -> Any:
             shown.say(f"this is a replay: {path} answers, and nothing else is asked")

@@ -34,13 +34,15 @@ _PASSES = 10
 
 
 def load(
-    path: str | Path, *, variables: Mapping[str, str] | None = None, overrides: Sequence[str] = (), secrets: bool = True
-) -> Loaded:
+    path: str | Path, *, variables: Mapping[str, str] | None = None, overrides: Sequence[str] = (),
+    recorded: Mapping[str, str] | None = None, secrets: bool = True,
+) -> Loaded:  # fmt: skip
     """Loads and checks a job file; `-` is stdin.
 
     Args:
         variables: `--var`, over the job's `vars`; a name that the job does not have is a mistake.
         overrides: `-o` texts such as `http.timeout.read=5`.
+        recorded: variables of a tape, below `variables`; those that the job has no more are left out.
         secrets: whether to warn of those that are not set; without, none is looked up (a replay needs none).
 
     Raises:
@@ -54,7 +56,7 @@ def load(
     except yaml.YamlError as error:
         raise JobError([Places(file).mistake(error.finding)]) from error
     folder = Path() if file == STDIN else Path(path).parent
-    return _loaded(document, folder, variables or {}, overrides, secrets=secrets)
+    return _loaded(document, folder, variables or {}, overrides, recorded, secrets=secrets)
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -72,25 +74,27 @@ def from_data(
     folder: Path | None = None,
     variables: Mapping[str, str] | None = None,
     overrides: Sequence[str] = (),
+    recorded: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """A job from data that stands in no file.
+    """A job from data that stands in no file; `variables` and the like as for `load`.
 
     Raises:
         JobError: with every mistake.
     """
-    return _loaded(yaml.Document(copy.deepcopy(data), Places(file)), folder or Path(), variables or {}, overrides)
+    document = yaml.Document(copy.deepcopy(data), Places(file))
+    return _loaded(document, folder or Path(), variables or {}, overrides, recorded)
 
 
 def _loaded(
-    document: yaml.Document, folder: Path, variables: Mapping[str, str], overrides: Sequence[str], *,
-    secrets: bool = True,
+    document: yaml.Document, folder: Path, variables: Mapping[str, str], overrides: Sequence[str],
+    recorded: Mapping[str, str] | None = None, *, secrets: bool = True,
 ) -> Loaded:  # fmt: skip
     data, spots = document.data, document.places
     if not isinstance(data, dict):
         told = Finding((), f"expected a mapping with name, start and rules, found {words.found(data)}", stops=True)
         raise JobError(map(spots.mistake, without_consequences([*document.findings, told])))
     findings = [*document.findings, *options.override(data, spots, overrides)]
-    findings += options.with_variables(data, spots, variables)
+    findings += options.with_variables(data, spots, {**options.known(data, recorded or {}), **variables})
     settling = settle.Settling()
     settling.vars(data["vars"] if isinstance(data.get("vars"), dict) else {})
     job, wrong = _validated(settling.sections(data))

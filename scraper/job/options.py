@@ -54,6 +54,12 @@ def _step(data: Any, key: str, keys: list[str]) -> Any:
     return int(key)
 
 
+def known(data: dict[str, Any], variables: Mapping[str, str]) -> dict[str, str]:
+    """Of these variables those that the job has."""
+    own = data.get("vars")
+    return {name: value for name, value in variables.items() if name in own} if isinstance(own, dict) else {}
+
+
 def with_variables(data: dict[str, Any], places: Places, variables: Mapping[str, str]) -> Iterator[Finding]:
     """Sets variables. A value is text; it is YAML where the job's own is a number, truth value or list.
 

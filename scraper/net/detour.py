@@ -84,10 +84,12 @@ def came(headers: Mapping[str, str], reason: str, url: str, *, guarded: bool) ->
         RequestError: the one that was recorded; SkippedError: the recorded address is not public.
     """
     kept = {name: value for name, value in headers.items() if name not in FIELDS}
-    given = headers.get(FIELDS[2])
-    failure = None if given is None else _failure(json.loads(given), url)
-    if failure is not None and not json.loads(given or "")["late"]:
-        raise failure
+    failure = None
+    if (text := headers.get(FIELDS[2])) is not None:
+        given = json.loads(text)
+        failure = _failure(given, url)
+        if not given["late"]:
+            raise failure
     address = headers.get(FIELDS[0])
     if guarded and address is not None and urls.is_private(address):
         raise errors.SkippedError(url, "private", f"a public page leads to the private address {address}")

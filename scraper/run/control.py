@@ -26,13 +26,23 @@ def window_of(slots: int, hosts: int) -> int:
 
 
 class Control:
-    """What stops the workers: a signal, a full disk, a bug. The main thread waits here for changes."""
+    """What stops the workers: a signal, a full disk, a bug. The main thread waits here for changes.
 
-    def __init__(self) -> None:
+    Args:
+        outer: of several runs, one after the other: what stops that stops this one, and not the other way round.
+    """
+
+    def __init__(self, outer: Control | None = None) -> None:
+        self._outer = outer
+        self._code: int | None = None
         self.changed = threading.Event()
         self.error: BaseException | None = None
-        self.stop_code: int | None = None
         self.ended = Ended(self.changed)
+
+    @property
+    def stop_code(self) -> int | None:
+        """With which exit code it is to stop; None: it is not."""
+        return self._outer.stop_code if self._code is None and self._outer is not None else self._code
 
     def fail(self, error: BaseException) -> None:
         """A worker met what is no outcome."""
@@ -41,7 +51,7 @@ class Control:
 
     def stop(self, code: int) -> None:
         """No new work, please."""
-        self.stop_code = code
+        self._code = code
         self.changed.set()
 
     @property

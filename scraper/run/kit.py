@@ -302,7 +302,7 @@ def outgoing_for(
         if kind != "saved":
             return known[name]
         value = state.saved[rest.removesuffix(BEFORE)]
-        return f"{{{name}}}" if replay is not None and replay.stand_ins else value
+        return secrets.stand_in(name) if replay is not None and replay.stand_ins else value
 
     outgoing = Outgoing(job.http, lookup, home_origins(job, names), folder)
     outgoing.detour = None if replay is None else replay.detour

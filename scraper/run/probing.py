@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scraper import urls
+from scraper import secrets, urls
 from scraper.job.fields import base_names
 from scraper.model import State
 from scraper.net.courier import wall_clock
@@ -51,7 +51,7 @@ def settings_of(loaded: Loaded, url: str, *, is_job: bool) -> tuple[Settings, Pa
     names = base_names(variables=loaded.variables, date=wall_clock())
     live = kit.outgoing_for(job, loaded.folder, names, State(), known)
     kit.fill_from_browser(loaded, live)
-    shown = Outgoing(job.http, lambda name: f"{{{name}}}", kit.home_origins(job, names), loaded.folder)
+    shown = Outgoing(job.http, secrets.stand_in, kit.home_origins(job, names), loaded.folder)
     robots = kit.robots_for(job)
     settings = Settings(
         live, shown, known, robots.agent, robots.obeyed_by is not None, wall_clock,

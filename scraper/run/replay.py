@@ -1,7 +1,7 @@
 """Runs a job from a tape: the bundled server answers, nothing else is asked.
 
 with Tape.open(path) as tape:
-    loaded = load(job, variables={**variables_of(tape), **given}, secrets=False)
+    loaded = load(job, variables=given, recorded=variables_of(tape), secrets=False)
     summary = replay(loaded, tape, dest=folder)
 """
 
@@ -24,7 +24,7 @@ from scraper.run.replayed import Replay
 from scraper.run.runner import run
 from scraper.server import Deadlines, Server
 from scraper.server.faults import Faults, read_faults
-from scraper.tape.site import LIMITS, TapeSite, tape_site
+from scraper.tape.site import LIMITS, tape_site
 from scraper.tape.warc import Tape
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def replay(
             now=lambda: now, replay=how,
         )  # fmt: skip
         summary = run(loaded, options, events or Events(), control)
-        _tell_missing(site, missing)
+        if missing is not None:
+            missing += dict.fromkeys(site.missing)
         return summary
 
 
@@ -87,11 +88,6 @@ def _layer(faults: Sequence[Mapping[str, Any]] | Faults) -> Faults | None:
         return read_faults(faults) if faults else None
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-def _tell_missing(site: TapeSite, missing: list[str] | None) -> None:
-    if missing is not None:
-        missing += dict.fromkeys(site.missing)
 
 
 def date_of(tape: Tape) -> datetime:
@@ -106,7 +102,7 @@ def date_of(tape: Tape) -> datetime:
     try:
         date = datetime.fromisoformat(told)
     except ValueError as error:
-        raise TapeError(Path("scraper-date"), f"{told!r} is no date") from error
+        raise TapeError(tape.path, f"its scraper-date is no date: {told!r}") from error
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
@@ -118,7 +114,7 @@ def variables_of(tape: Tape) -> dict[str, str]:
     """
     given = _json(tape, "scraper-vars", {})
     if not isinstance(given, dict):
-        raise TapeError(Path("scraper-vars"), "it is no mapping")
+        raise TapeError(tape.path, "its scraper-vars is no mapping")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
 
 
@@ -133,4 +129,4 @@ def _json(tape: Tape, name: str, default: Any) -> Any:
     try:
         return json.loads(told) if told else default
     except ValueError as error:
-        raise TapeError(Path(name), f"{told!r} is no JSON") from error
+        raise TapeError(tape.path, f"its {name} is no JSON: {told!r}") from error

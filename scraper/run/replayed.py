@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from scraper.job.settle import secrets_used
 from scraper.net.detour import Detour
 from scraper.net.hosts import Patience
+from scraper.secrets import stand_in
 from scraper.values import dataclass
 
 if TYPE_CHECKING:
@@ -43,11 +44,6 @@ class Replay:
     run: str
     timeout: float = 5.0
     stand_ins: bool = True
-
-
-def stand_in(name: str) -> str:
-    """What goes out in the place of a secret; `name` is its mark's (`env:API_KEY`)."""
-    return f"{{{name}}}"
 
 
 def known_secrets(loaded: Loaded) -> dict[str, str]:

@@ -7,6 +7,7 @@ is as long as the value, so that no length and no range is another by it.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -76,10 +77,11 @@ class Body:
         return _fitting(fields, self._size, len(found), is_decoded=is_decoded, whole=whole), found
 
     def discard(self) -> None:
-        """Its file goes."""
+        """Its file goes, whatever a full disk says to what was not written yet."""
         self._pieces.clear()
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             Path(self._file.name).unlink(missing_ok=True)
 
     @property

@@ -97,6 +97,7 @@ class Recorder:
         """An exchange is over, and may be put down."""
         with self._lock:
             if self._is_over:
+                taking.body.discard()
                 return
             is_late = self._pending > 0 or taking.body.is_large
             self._pending += is_late

@@ -14,8 +14,9 @@ from typing import Any
 from scraper import secrets, urls
 from scraper.net.outgoing import Credentials, Outgoing, Wire, basic_header
 from scraper.net.session import Session
+from scraper.secrets import stand_in
 from scraper.tape.taken import Asked
-from scraper.tape.veil import Veil, cookies_in, stand_in
+from scraper.tape.veil import Veil, cookies_in
 
 _NETRC = stand_in("netrc")
 

@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from scraper import secrets
 from scraper.net.decode import Decoder, EncodingTrouble, LimitTrouble, codings
+from scraper.secrets import stand_in
 from scraper.tape.taken import Pairs
 
 LONGEST = 16 * 1024 * 1024
@@ -38,11 +39,6 @@ _FEWEST = 4
 _BINARY = re.compile(r"(?:image/(?!svg)|audio/|video/|font/|application/(?:zip|pdf|gzip|x-gzip|wasm))", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*\"?utf-?16(-?be)?", re.IGNORECASE)
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-
-
-def stand_in(name: str) -> str:
-    """What stands for a secret: `{env:API_KEY}`."""
-    return f"{{{name}}}"
 
 
 class Veil:

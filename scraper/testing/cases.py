@@ -166,7 +166,7 @@ def update(case: Case, *, replays: Replays | None = None) -> Path | None:
     What a case expects by `expect` stands in the job file, and is left to who wrote it.
 
     Raises:
-        JobError, TapeError, StoppedError: as for `run_case`.
+        JobError, TapeError, StoppedError: as for `run_case`. DiskError: it cannot be written.
     """
     if case.golden is None:
         return None

@@ -104,7 +104,7 @@ def missed(facts: Facts) -> dict[tuple[str, str], list[str]]:
             fields = [match["field"].replace(".item.", ".")] if match["field"] else match["what"].split(" and ")
             for field in fields:
                 found[match["rule"], field].append(failure.url)
-    return found
+    return {each: sorted(urls) for each, urls in found.items()}  # the same page is told first, whoever came first
 
 
 def failed_items(facts: Facts, of: Container[tuple[Any, Any]] | None = None) -> Iterator[str]:

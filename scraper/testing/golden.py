@@ -9,12 +9,12 @@ version control system shows what changed.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from scraper.errors import TapeError
+from scraper.files.refusals import refusal_told
 from scraper.records import expect
 from scraper.testing import fields, judge
 from scraper.testing.facts import Facts, FileFact
@@ -40,13 +40,21 @@ def _file(one: FileFact) -> dict[str, Any]:
 
 
 def write(path: Path, golden: Golden) -> bool:
-    """Writes a golden file; whether anything in it is new."""
+    """Writes a golden file; whether anything in it is new.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
     text = json.dumps(golden, ensure_ascii=False, indent=1) + "\n"
-    if path.is_file() and path.read_text("utf-8") == text:
-        return False
     part = path.with_name(f"{path.name}.part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)
+    with refusal_told(path):
+        if path.is_file() and path.read_text("utf-8") == text:
+            return False
+        try:
+            part.write_text(text, "utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     return True
 
 

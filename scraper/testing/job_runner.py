@@ -7,7 +7,6 @@ Nothing beyond this machine is reached, proxies of the environment are not asked
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +27,7 @@ from scraper.run.runner import run
 from scraper.tape.warc import Tape
 from scraper.testing.facts import Facts, facts_of
 from scraper.testing.loopback import BlockedError, only_loopback
+from scraper.testing.replays import text_of
 
 Job = str | Path | Mapping[str, Any]
 """A path, a YAML text of several lines, or a mapping."""
@@ -130,7 +130,7 @@ class JobRunner:
             TapeError: the tape cannot be read.
         """
         __tracebackhide__ = True
-        given = {name: _text(value) for name, value in (vars or {}).items()}
+        given = {name: text_of(value) for name, value in (vars or {}).items()}
         spoiled = [*faults]
         if tape is None and (spoiled or time is not None):
             cure = "without a tape scraper_server.faults([...]) spoils answers, and the clock is the real one"
@@ -152,27 +152,21 @@ class JobRunner:
     def _loaded(
         self, job: Job, given: Mapping[str, str], overrides: Sequence[str], recorded: Mapping[str, str] | None = None
     ) -> Loaded:
-        """The job with its variables.
-
-        Args:
-            recorded: those of a tape: below the given ones, and those that the job does not have are left out.
-        """
-        loaded = self._read(job, given, overrides)
-        own = loaded.data.get("vars") or {}
-        more = {name: value for name, value in (recorded or {}).items() if name in own and name not in given}
-        if more:
-            loaded = self._read(job, {**more, **given}, overrides)
+        """The job with its variables, and without its commands."""
+        settings: dict[str, Any] = {"variables": given, "overrides": overrides, "recorded": recorded}
+        if isinstance(job, Mapping):
+            loaded = from_data(dict(job), file="<job>", folder=self._folder, **settings)
+        else:
+            loaded = load(self._written(job), **settings)
         return replace(loaded, job=loaded.job.model_copy(update={"on_finish": ()}))
 
-    def _read(self, job: Job, variables: Mapping[str, str], overrides: Sequence[str]) -> Loaded:
-        if isinstance(job, Mapping):
-            return from_data(dict(job), file="<job>", folder=self._folder, variables=variables, overrides=overrides)
+    def _written(self, job: str | Path) -> Path:
+        """The file of a job, which is written where there is only its text."""
+        if isinstance(job, Path) or "\n" not in job:
+            return self._found(job)
         path = self._folder / "job.yaml"
-        if isinstance(job, str) and "\n" in job:
-            path.write_text(job, "utf-8")
-        else:
-            path = self._found(job)
-        return load(path, variables=variables, overrides=overrides)
+        path.write_text(job, "utf-8")
+        return path
 
     def _found(self, path: str | Path) -> Path:
         """A path as it is, or in the first folder that has it."""
@@ -194,7 +188,3 @@ def _played(play: Callable[[], JobResult]) -> JobResult:
     except BlockedError as error:
         told = str(error)
     pytest.fail(told, pytrace=False)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

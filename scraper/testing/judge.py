@@ -35,6 +35,7 @@ def exit_code(facts: Facts, asked: int) -> Iterator[str]:
 
 
 def failures(facts: Facts) -> Iterator[str]:
+    """What failed, each with its reason, as far as a few lines go."""
     yield from bounded((f"{one.url}: {one.message} ({one.name})" for one in facts.failures), 5)
 
 

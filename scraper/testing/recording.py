@@ -69,7 +69,7 @@ def record_job(
 
     Raises:
         JobError: the job is wrong, or a secret is not set.
-        TapeError: the tape cannot be written.
+        TapeError, DiskError: the tape or the golden file cannot be written.
         StoppedError: a signal came; no tape was written.
     """
     from scraper.run.control import Control as Stop
@@ -81,11 +81,10 @@ def record_job(
     loaded = replace(loaded, job=loaded.job.model_copy(update={"on_finish": ()}))
     name = default_tape(loaded.job.name)
     tape, beside = path.parent / name, path.parent / golden_of(name)
-    tape.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scraper-record-") as folder:
         summary = record(
             loaded, tape, dest=Path(folder), limit=limit, variables=dict(variables or {}),
-            events=events or Silent(), control=control,
+            events=events or Silent(), control=Stop(control),
         )  # fmt: skip
         if control.stop_code is not None or summary.exit_code == Exit.LIMIT:
             raise StoppedError(control.stop_code or Exit.LIMIT)

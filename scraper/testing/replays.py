@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ class Replays:
     """Runs tapes, and keeps what came of them.
 
     Args:
-        control: by it a replay is stopped.
+        control: by it whatever replay is going on is stopped.
     """
 
     def __init__(self, control: Control | None = None) -> None:
@@ -61,28 +60,22 @@ class Replays:
         return self._known[key]
 
     def _replayed(self, path: Path, case: TestCase, tape_path: Path) -> Facts:
+        from scraper.run.control import Control
         from scraper.run.replay import replay, variables_of
         from scraper.tape.warc import Tape
 
         if not tape_path.is_file():
             raise TapeError(tape_path, f"there is no such tape; record it: scraper record {path}")
         with Tape.open(tape_path) as tape, tempfile.TemporaryDirectory(prefix="scraper-test-") as folder:
-            given = {**variables_of(tape), **{name: text_of(value) for name, value in case.vars.items()}}
-            loaded = _loaded(path, given)
+            given = {name: text_of(value) for name, value in case.vars.items()}
+            loaded = load(path, variables=given, recorded=variables_of(tape), secrets=False)
             summary = replay(
                 loaded, tape, dest=Path(folder), faults=[each.given() for each in case.faults], time=case.moment,
-                limit=case.limit, control=self._control,
+                limit=case.limit, control=Control(self._control),
             )  # fmt: skip
             if self._control is not None and self._control.stop_code is not None:
                 raise StoppedError(self._control.stop_code)
             return facts_of(loaded, Path(folder), summary)
-
-
-def _loaded(path: Path, variables: Mapping[str, str]) -> Loaded:
-    """The job with these variables; those of a tape that it has no more are left out."""
-    loaded = load(path, secrets=False)
-    own = {name: value for name, value in variables.items() if name in loaded.variables}
-    return load(path, variables=own, secrets=False) if own else loaded
 
 
 def tape_of(path: Path, job: Loaded, case: TestCase) -> Path:

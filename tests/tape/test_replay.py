@@ -248,7 +248,7 @@ def test_the_tape_tells_variables_limit_and_date(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "value"), [("vars", "[1]"), ("vars", "{"), ("date", "yesterday")])
 def test_a_tape_that_tells_nonsense_is_refused(tmp_path: Path, name: str, value: str) -> None:
     path = written(tmp_path / "a.warc", [LIST], {f"scraper-{name}": value})
-    with Tape.open(path) as tape, pytest.raises(TapeError):
+    with Tape.open(path) as tape, pytest.raises(TapeError, match=f"{path}: its scraper-{name} is no"):
         variables_of(tape), date_of(tape)
 
 
@@ -408,6 +408,11 @@ def test_the_command_line_runs_a_job_from_a_tape_and_says_so(
     assert told.err.count("this is a replay: t.warc.gz answers") == 1
     replayed = json.loads(told.out)
     assert (replayed["run"], replayed["items"]["total"]) == (live.run, 2)
+    job = Path("posts.yaml").read_text().replace("base", "source")  # has no variable of that name any more
+    Path("posts.yaml").write_text(job)
+    given = f"source={server.url}"
+    assert cli(["run", "posts.yaml", "--tape", "t.warc.gz", "-d", "renamed", "--json", "--var", given]) == 0
+    assert json.loads(capfd.readouterr().out)["items"]["total"] == 2
     (tmp_path / "x.warc").write_text("no")
     assert cli(["run", "posts.yaml", "--tape", "x.warc", "-d", "out"]) == 3
     assert "x.warc" in capfd.readouterr().err

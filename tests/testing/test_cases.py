@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scraper.errors import JobError, TapeError
+from scraper.errors import DiskError, JobError, TapeError
 from scraper.run.control import Control
 from scraper.server import Server, Site
 from scraper.server.answers import Response
@@ -244,3 +244,36 @@ def test_a_recording_that_is_stopped_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         record_job(path, control=control)
     assert [each.name for each in (tmp_path / "tapes").iterdir()] == []
+
+
+def test_a_run_that_ends_by_itself_is_a_result_and_stops_no_other(tmp_path: Path) -> None:
+    """A token that is not renewed ends a run; nobody stopped it."""
+    site, path, asked = Site(), tmp_path / "shop.yaml", list[int]()
+
+    @site.route("/token", ("POST",))
+    def token(request: Any) -> Any:
+        asked.append(1)
+        return {"access_token": "token-number-1"} if len(asked) == 1 else Response(400, {}, b"")
+
+    site.route("/shelf")(lambda request: Response(401, {}, b""))
+    with Server(site) as server:
+        job = JOB.format(base=server.url) + 'login: [{token: "{{ base }}/token"}]\n'
+        path.write_text(job + "tests: {one: {expect: {exit_code: 4}}, two: {expect: {exit_code: 4}, limit: 9}}")
+        made = record_job(path, control=Control())
+    assert (made.summary.exit_code, made.differences, made.golden.is_file()) == (4, (), True)
+    assert told(path, replays=Replays(Control())) == []
+
+
+def test_where_no_tape_or_golden_file_can_be_written_it_is_told_and_nothing_half_written_is_left(
+    tmp_path: Path,
+) -> None:
+    path, tapes = tmp_path / "shop.yaml", tmp_path / "tapes"
+    path.write_text(JOB.format(base="http://127.0.0.1:9"))
+    tapes.touch()
+    with pytest.raises(DiskError, match=f"{tapes}: File exists"):
+        record_job(path)
+    tapes.unlink()
+    (tapes / "shop.expect.json").mkdir(parents=True)
+    with pytest.raises(DiskError, match="shop.expect.json: Is a directory"):
+        record_job(path)
+    assert sorted(each.name for each in tapes.iterdir()) == ["shop.expect.json", "shop.warc.gz"]
