@@ -79,16 +79,27 @@ class Line(threading.local):
 line = Line()
 
 
-def bound(manager: Any) -> Any:
-    """Makes a pool manager of urllib3, also one of a proxy, give out bounded connections."""
+def bound(manager: Any, *, fresh: bool = False) -> Any:
+    """Makes a pool manager of urllib3, also of a proxy, give out bounded connections; `fresh`: each of them once."""
     classes = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _bounded(pool) for scheme, pool in classes.items()}
+    manager.pool_classes_by_scheme = {scheme: _bounded(pool, fresh) for scheme, pool in classes.items()}
     return manager
 
 
-def _bounded(pool: type[Any]) -> type[Any]:
+def _bounded(pool: type[Any], fresh: bool) -> type[Any]:
     connection = type(pool.ConnectionCls.__name__, (_Bounded, pool.ConnectionCls), {})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    return type(pool.__name__, (_Fresh, pool) if fresh else (pool,), {"ConnectionCls": connection})
+
+
+class _Fresh:
+    """A pool that keeps nothing."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return self._new_conn()  # type: ignore[attr-defined]
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.close()
 
 
 _OF_BODIES = (

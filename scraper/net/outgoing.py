@@ -326,19 +326,19 @@ class Outgoing:
             return None
         if auth is None:
             pair = urls.userinfo(wire_.url)
-            return Credentials("basic", *map(self.reveal, pair)) if pair else None
+            return self._credentials("basic", pair) if pair else None
         if auth.netrc:
             return _from_netrc(url) if self.detour is None else None
-        return self._credentials(auth)
+        kind = "basic" if auth.basic else "digest" if auth.digest else "bearer"
+        return self._credentials(kind, auth.basic or auth.digest or (auth.bearer or "",))
 
     def _auth_for(self, wire_: Wire) -> Auth | None:
         """The request's own, else the token of the login, else the job's."""
         usual = self.http.auth if self.bearer is None or wire_.url == self.token_endpoint else self.bearer
         return wire_.auth or usual
 
-    def _credentials(self, auth: Auth) -> Credentials:
-        kind = "basic" if auth.basic else "digest" if auth.digest else "bearer"
-        given = auth.basic or auth.digest or (auth.bearer or "",)
+    def _credentials(self, kind: str, given: tuple[str, ...]) -> Credentials:
+        """With the secrets' values; what basic authentication makes of them is a secret from now on."""
         found = Credentials(kind, *map(self.reveal, given))
         if kind == "basic" and (marks := secrets.names("".join(given))):
             self._learn(f"basic:{marks[-1]}", basic_header(found).removeprefix("Basic "))

@@ -26,10 +26,13 @@ class OneHop(requests.Session):
 class BoundAdapter(HTTPAdapter):
     """With bounded connections, also those to proxies."""
 
+    fresh = False
+    """Whether each of them serves one request."""
+
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """The manager of direct connections."""
         super().init_poolmanager(*args, **options)
-        self.poolmanager = bound(self.poolmanager)
+        self.poolmanager = bound(self.poolmanager, fresh=self.fresh)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """A proxy that is spoken to over TLS is believed no sooner than a server; requests looks at the URL alone."""
@@ -45,4 +48,14 @@ class BoundAdapter(HTTPAdapter):
         """The manager of the connections through one proxy."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **options)
-        return manager if known else bound(manager)
+        return manager if known else bound(manager, fresh=self.fresh)
+
+
+class FreshAdapter(BoundAdapter):
+    """With a connection of its own for each request: one that must not be sent twice.
+
+    A server may close a kept connection just when a request is sent over it. Nobody knows then whether the request was
+    seen (RFC 9112 section 9.3.1), so a POST would be lost. A connection that has only just been opened is not idle.
+    """
+
+    fresh = True

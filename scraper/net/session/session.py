@@ -21,7 +21,7 @@ from scraper.net.proxies import Way
 from scraper.net.rate import Rate
 from scraper.net.session.auth import Digest, no_cookies
 from scraper.net.session.faults import exchange_trouble
-from scraper.net.session.hops import BoundAdapter, OneHop
+from scraper.net.session.hops import BoundAdapter, FreshAdapter, OneHop
 from scraper.net.session.reply import Reply
 from scraper.net.tap import Tap
 
@@ -42,12 +42,8 @@ class Session:
         self._lock = threading.Lock()
         if outgoing.verify is False:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-        self._session = OneHop()
-        self._session.trust_env = False
-        self._session.cookies = no_cookies()
-        adapter = BoundAdapter(pool_connections=256, pool_maxsize=connections, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._session = _session(BoundAdapter(pool_connections=256, pool_maxsize=connections, max_retries=0))
+        self._once = _session(FreshAdapter(max_retries=0))
 
     def exchange(self, wire_: Wire) -> Reply:
         """One request, one answer; redirects are answers.
@@ -93,7 +89,8 @@ class Session:
                 way = out.proxies.way(url)
             else:
                 prepared.url = detour.plain(url)
-            response = self._session.send(
+            session = self._session if wire_.method in out.http.retry.methods else self._once
+            response = session.send(
                 prepared,
                 stream=True,
                 allow_redirects=False,
@@ -185,6 +182,15 @@ class Session:
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _session(adapter: BoundAdapter) -> OneHop:
+    session = OneHop()
+    session.trust_env = False
+    session.cookies = no_cookies()
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
 
 
 def _within(seconds: float, deadline: float | None) -> float:
