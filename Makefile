@@ -21,6 +21,8 @@ demo: $(STAMP)  ## run the sample jobs against the bundled server, with no netwo
 
 # Every process of the tests would compile the program anew where bytecode is not written.
 test slow kill faults: export PYTHONDONTWRITEBYTECODE =
+# Temporary folders in memory, where a gigabyte is free there: a ledger on a disk waits for it with each commit.
+test: export PYTEST_DEBUG_TEMPROOT = $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 1000000 { print "/dev/shm" }')
 
 test: $(STAMP)  ## the tests (about two minutes)
 	@$(BIN)/python -m pytest -n auto -m "not slow"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scraper.cli.examples import examples
 from scraper.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ WHAT = ("items", "files", "pages", "failures")
 FORMATS = ("jsonl", "csv", "sqlite", "parquet")
 
 
-@click.command(short_help="items, files, pages or failures as JSONL, CSV, SQLite or Parquet")
+@click.command(short_help="items, files, pages or failures as JSONL, CSV, SQLite or Parquet", epilog=examples("export"))
 @click.argument("job", required=False)
 @click.option("-d", "--dest", type=click.Path(file_okay=False, path_type=Path), help="The folder a run wrote to.")
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Where the ledger lives.")

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 
 
-@click.command(short_help="check job files, tell every mistake")
+@click.command(short_help="check job files, tell every mistake", epilog=examples("validate"))
 @click.argument("jobs", nargs=-1, required=True)
 @click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of files that are right.")
@@ -34,7 +35,7 @@ def validate(jobs: tuple[str, ...], variables: tuple[str, ...], quiet: bool) -> 
     return code
 
 
-@click.command(short_help="print the JSON Schema of job files")
+@click.command(short_help="print the JSON Schema of job files", epilog=examples("schema"))
 def schema() -> None:
     """Prints the JSON Schema of job files, for editors."""
     from scraper.job.schema import schema as text
@@ -42,7 +43,7 @@ def schema() -> None:
     click.echo(text(), nl=False)
 
 
-@click.command(short_help="write a commented job file to begin with")
+@click.command(short_help="write a commented job file to begin with", epilog=examples("init"))
 @click.argument("file", default="job.yaml", type=click.Path(dir_okay=False, path_type=Path))
 def init(file: Path) -> None:
     """Writes a commented job to FILE (job.yaml), and its schema beside it. An existing file is left alone."""

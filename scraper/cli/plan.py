@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 
 if TYPE_CHECKING:
     from scraper.run.control import Control
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from scraper.run.plan.walk import Walked
 
 
-@click.command(short_help="what a run would do; writes nothing")
+@click.command(short_help="what a run would do; writes nothing", epilog=examples("plan"))
 @click.argument("job")
 @click.option("-d", "--dest", type=click.Path(file_okay=False, path_type=Path), help="Where files would go.")
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Where the ledger lives.")

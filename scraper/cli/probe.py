@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 
 WIDTH = 80
 _TONES: dict[str, dict[str, Any]] = {"good": {"fg": "green"}, "bad": {"fg": "red"}, "dim": {"dim": True}}
@@ -41,7 +42,7 @@ null or empty. Header and cookie values of ours are never in it.
 """
 
 
-@click.command(short_help="what a URL answers, step by step, and why it fails", epilog=KEYS)
+@click.command(short_help="what a URL answers, step by step, and why it fails", epilog=f"{examples('probe')}\n\n{KEYS}")
 @click.argument("url")
 @click.option("--job", metavar="JOB", help="A job file whose http: and polite: settings are used (no login).")
 @click.option("-o", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any key of a job, as YAML.")

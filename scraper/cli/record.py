@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 
 
-@click.command(short_help="record a job's tape, for offline tests")
+@click.command(short_help="record a job's tape, for offline tests", epilog=examples("record"))
 @click.argument("job", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="N items, or N files where there are no items.")
 @click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job; the tape remembers it.")
@@ -22,7 +24,8 @@ def record(
     """Runs JOB against its live source into a temporary folder, and keeps everything that came.
 
     Writes tapes/NAME.warc.gz (requests and answers, secrets as marks) and tapes/NAME.expect.json (what a replay of it
-    gives) beside the job file; what stood there is replaced. Commit both: `scraper test JOB` replays them, offline.
+    gives) beside the job file. What stood there is replaced, and what differs from it is told; where nothing came at
+    all it stays, exit 4. Commit both: `scraper test JOB` replays them, offline.
     """
     from scraper.cli.run import _signals, pairs
     from scraper.cli.show import Shown
@@ -46,5 +49,11 @@ def record(
         click.echo(f"the run ended with exit code {made.summary.exit_code}; the tape holds that", err=True)
     for line in made.differences:
         click.echo(f"the replay differs from the live run: {line}", err=True)
+    for line in made.empty:
+        click.echo(f"empty everywhere: {line}", err=True)
+    if made.changes:
+        click.echo(f"not as {made.golden} had it before:", err=True)
+    for line in made.changes:
+        click.echo(textwrap.indent(line, "  "), err=True)
     click.echo(f"next: scraper test {job}", err=True)
     return errors.Exit.DONE

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNSEEN = re.compile(r"[^ -~]")
@@ -43,7 +44,7 @@ _OPTIONS = (
 )
 
 
-@click.command(short_help="run a job")
+@click.command(short_help="run a job", epilog=examples("run"))
 @click.argument("job")
 @click.option(
     "--tape", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -60,7 +61,7 @@ def run(job: str, tape: Path | None, **options: Any) -> int:
     return execute(loaded, options)
 
 
-@click.command(short_help="fetch URLs, without a job file")
+@click.command(short_help="fetch URLs, without a job file", epilog=examples("get"))
 @click.argument("urls", nargs=-1)
 @click.option("-i", "--input-file", "lists", multiple=True, metavar="FILE", help="A list of URLs; - is stdin.")
 @common

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 from scraper.cli.front import ended_by_sigterm, front_options, served
 
 PORT = 8000
 
 
-@click.command(short_help="serve a folder, or the fixture site")
+@click.command(short_help="serve a folder, or the fixture site", epilog=examples("serve"))
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option(
@@ -69,7 +70,7 @@ def _mounted(site: Any, wsgi: Sequence[str]) -> Any:
     return site
 
 
-@click.command(short_help="run the sample jobs against the bundled server")
+@click.command(short_help="run the sample jobs against the bundled server", epilog=examples("demo"))
 @click.option(
     "-d",
     "--dest",

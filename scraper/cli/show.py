@@ -18,7 +18,7 @@ from typing import Any
 
 from scraper import secrets
 from scraper.model import Outcome, Summary
-from scraper.run.events import Events, printable
+from scraper.run.events import ENDINGS, Events, printable
 from scraper.units import human_bytes, human_seconds
 
 LINES = 4
@@ -48,6 +48,7 @@ class Shown(Events):
         self._handler.addFilter(lambda record: not record.name.startswith("scraper.server"))
         self._handler.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
         self._logger = logging.getLogger("scraper")
+        self._endings = logging.getLogger(ENDINGS)
 
     def __enter__(self) -> Shown:
         self._logger.addHandler(self._handler)
@@ -134,9 +135,9 @@ class Shown(Events):
         if ending.startswith("failed"):
             with self._lock:
                 self._failed += 1
-            self._logger.warning("%s: %s (%s)", url, why or "failed", ending.partition(":")[2])
+            self._endings.warning("%s: %s (%s)", url, why or "failed", ending.partition(":")[2])
         else:
-            self._logger.info("%s: %s", url, ending)
+            self._endings.info("%s: %s", url, ending)
 
     def _out(self, text: str) -> None:
         self._line(secrets.display(text), sys.stdout)

@@ -1,7 +1,7 @@
 """`scraper test`: the cases of job files, replayed from their tapes with no network.
 
 With `--json` one object: `{"met", "unmet", "invalid", "cases": [{"id", "ok", "seconds", "mismatches": [{"aspect",
-"text"}], "warnings"}]}`; a case whose job or tape is wrong has `"error"` instead of what it came to.
+"text"}], "warnings", "notes"}]}`; a case whose job or tape is wrong has `"error"` instead of what it came to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scraper import errors
+from scraper.cli.examples import examples
 
 if TYPE_CHECKING:
     from scraper.testing.cases import Case, Replays, Result
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __test__ = False
 
 
-@click.command(short_help="replay jobs from their tapes, offline")
+@click.command(short_help="replay jobs from their tapes, offline", epilog=examples("test"))
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB...", type=click.Path(path_type=Path))
 @click.option("-k", "pattern", metavar="PATTERN", help="Only cases whose name (as `job.yaml::case`) has this in it.")
 @click.option("--update", is_flag=True, help="Rewrite the golden files (*.expect.json) from the tapes first.")
@@ -80,6 +81,7 @@ class _Told:
         self._as_json = as_json
         self._told: list[dict[str, Any]] = []
         self._met = self._unmet = 0
+        self._next: dict[str, None] = {}
         self.invalid = 0
 
     def cases(self, job: Path) -> list[Case]:
@@ -121,10 +123,12 @@ class _Told:
     def _result(self, result: Result) -> None:
         self._met += result.ok
         self._unmet += not result.ok
+        if not result.ok and result.case.golden is not None:
+            self._next[str(result.case.path)] = None
         found = [{"aspect": one.aspect, "text": one.text} for one in result.mismatches]
         self._told.append({
             "id": result.case.id, "ok": result.ok, "seconds": round(result.seconds, 3), "mismatches": found,
-            "warnings": list(result.warnings),
+            "warnings": list(result.warnings), "notes": list(result.notes),
         })  # fmt: skip
         if self._as_json:
             return
@@ -132,6 +136,8 @@ class _Told:
         self._mark(mark, f"{result.case.id} ({result.seconds:.1f} s)", colour)
         for mismatch in result.mismatches:
             click.echo(_below(f"{mismatch.aspect}: {mismatch.text}"))
+        for note in result.notes:
+            click.echo(_below(f"note: {note}"))
 
     def _mark(self, mark: str, text: str, colour: str) -> None:
         from scraper.run.events import printable
@@ -150,6 +156,11 @@ class _Told:
             parts += [f"{self._unmet} not met"] if self._unmet else []
             parts += [f"{self.invalid} invalid"] if self.invalid else []
             click.echo(", ".join(parts), err=True)
+            if self._next:
+                click.echo(
+                    f"next: mend the job; a change that is meant: scraper test {' '.join(self._next)} --update",
+                    err=True,
+                )
         if self.invalid:
             return errors.Exit.JOB
         return errors.Exit.EXPECT if self._unmet else errors.Exit.DONE

@@ -50,7 +50,7 @@ def _settings(report: Report) -> Iterator[Line]:
 
 
 def _dns(report: Report) -> Iterator[Line]:
-    heading = "dns" if report.proxy is None else "dns of it"
+    heading = "dns" if report.proxy is None else "its dns"
     is_found = any(each.addresses for each in report.dns)
     for each in report.dns:
         yield Line(heading, _looked_up(each, is_found=is_found), "" if each.addresses else DIM if is_found else BAD)
@@ -68,7 +68,7 @@ def _looked_up(each: Lookup, *, is_found: bool) -> str:
 
 
 def _tcp(report: Report) -> Iterator[Line]:
-    heading = "tcp" if report.proxy is None else "tcp to it"
+    heading = "tcp" if report.proxy is None else "its tcp"
     is_reached = any(each.error is None for each in report.tcp)
     for each in report.tcp:
         yield Line(
@@ -255,7 +255,8 @@ def _quoted(text: str) -> str:
 
 def _end(report: Report) -> Iterator[Line]:
     for trouble in report.failures:
-        yield Line("FAILED", f"{trouble.stage} {trouble.name}: {trouble.message}", BAD)
+        what = trouble.name if trouble.name.startswith(trouble.stage) else f"{trouble.stage} {trouble.name}"
+        yield Line("FAILED", f"{what}: {trouble.message}", BAD)
         yield Line("next", trouble.next)
     asked = [] if report.kind != "http" else [_count(report.requests, "request")]
     asked.append(_count(report.connections, "connection") + (" besides" if asked else ""))

@@ -10,6 +10,9 @@ from scraper.model import Outcome
 
 log = logging.getLogger("scraper")
 
+ENDINGS = "scraper.endings"
+"""The logger of what each page and file came to, which somebody who watches a run may keep."""
+
 
 class Events:
     """Hears nothing and does nothing; whoever wants to know overrides. Called from any thread."""

@@ -1,7 +1,7 @@
 """What a probe takes of a job: what its requests carry, its patience, and by which name robots.txt is read.
 
-settings, patience = settings_of(loaded)           of a job file
-settings, patience = settings_of(bare(url, overrides))      of nothing but a URL
+settings, patience = settings_of(load(job), url, is_job=True)
+settings, patience = settings_of(bare(url, overrides), url, is_job=False)       of nothing but a URL
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ with Tape.open(path) as tape:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 TIMEOUT, TIMEOUT_WITH_FAULTS = 5.0, 2.0
 """Seconds that connecting and reading may take at most: the answer is on this machine."""
 _CONNECTIONS = 4096
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+_SHOWN = 100
+"""Characters that a message shows of what a tape tells."""
 _PATIENT = Deadlines(head=3600.0, body=3600.0, idle=3600.0, send=3600.0, linger=0.1)
 """It is we who ask: a connection that is kept must not end for any other reason than those on the tape."""
 
@@ -68,7 +72,7 @@ def replay(
         )
         now = time or date_of(tape)
         how = Replay(
-            Detour("127.0.0.1", server.port), now, tape.info.get("scraper-run") or f"{now:%Y%m%dT%H%M%SZ}-tape",
+            Detour("127.0.0.1", server.port), now, run_of(tape) or f"{now:%Y%m%dT%H%M%SZ}-tape",
             TIMEOUT_WITH_FAULTS if layer is not None else TIMEOUT, stand_ins="scraper-run" in tape.info,
         )  # fmt: skip
         options = Options(
@@ -106,6 +110,18 @@ def date_of(tape: Tape) -> datetime:
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
+def run_of(tape: Tape) -> str | None:
+    """The id of the run that was recorded; None where it is not told. A folder will bear it.
+
+    Raises:
+        TapeError: it is no id, and may be a path.
+    """
+    told = tape.info.get("scraper-run")
+    if told and not _RUN.fullmatch(told):
+        raise TapeError(tape.path, f"its scraper-run is no id of a run: {told[:_SHOWN]!r}")
+    return told
+
+
 def variables_of(tape: Tape) -> dict[str, str]:
     """The variables of the recording, as `--var` takes them.
 
@@ -128,5 +144,5 @@ def _json(tape: Tape, name: str, default: Any) -> Any:
     told = tape.info.get(name)
     try:
         return json.loads(told) if told else default
-    except ValueError as error:
-        raise TapeError(tape.path, f"its {name} is no JSON: {told!r}") from error
+    except (ValueError, RecursionError) as error:
+        raise TapeError(tape.path, f"its {name} is no JSON: {(told or '')[:_SHOWN]!r}") from error

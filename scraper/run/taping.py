@@ -67,7 +67,12 @@ class Taping:
             if self._goal is not None:
                 self._path.unlink(missing_ok=True)
             writer = TapeWriter(self._path, _info(job, run, options))
-        outgoing.tap = self._recorder = Recorder(writer, outgoing, known, state / _SCRATCH, failed, options.now)
+        try:
+            self._recorder = Recorder(writer, outgoing, known, state / _SCRATCH, failed, options.now)
+        except BaseException:
+            writer.close()
+            raise
+        outgoing.tap = self._recorder
 
     def __enter__(self) -> Taping:
         return self

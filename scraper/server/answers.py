@@ -128,6 +128,11 @@ def frame(response: Response, method: str, version: tuple[int, int], close: bool
     return Framing(head, method != "HEAD" and not silent, chunked, close)
 
 
+def is_fit(value: str, name: str = "X") -> bool:
+    """Whether this can be sent as a field, or as a reason: it does not break out of its line, and `name` is one."""
+    return _NAME.fullmatch(name) is not None and _UNFIT.search(value) is None
+
+
 def render_head(status: int, fields: Iterable[tuple[str, str]], reason: str = "") -> bytes:
     """A status line and its fields; raises ValueError where one would break out of its line."""
     if _UNFIT.search(reason):

@@ -112,7 +112,8 @@ def make_context(certificate: Certificate) -> ssl.SSLContext:
         why = "is not that of" if fault.reason == "KEY_VALUES_MISMATCH" else "is no PEM file that goes with"
         raise UsageError(f"the key {certificate.key} {why} the certificate {certificate.cert}") from fault
     except OSError as fault:
-        raise UsageError(f"the certificate or its key cannot be read: {fault.strerror}") from fault
+        told = f"the certificate {certificate.cert} or its key {certificate.key} cannot be read: {fault.strerror}"
+        raise UsageError(told) from fault
     return context
 
 

@@ -14,6 +14,8 @@ from datetime import datetime
 from scraper.model import FileCounts, ItemCounts, PageCounts, Summary
 from scraper.state.db import Database, Row
 
+_MOST = 2**63 - 1
+"""What SQLite takes; no run comes to so many."""
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -39,7 +41,7 @@ def open_run(
         run = name if is_free and name else f"{now:%Y%m%dT%H%M%SZ}-{random_names.token_hex(2)}"
         db.execute(
             "INSERT INTO runs (run, job, started, fingerprint, item_limit) VALUES (?, ?, ?, ?, ?)",
-            run, job, now.isoformat(), fingerprint, limit,
+            run, job, now.isoformat(), fingerprint, None if limit is None else min(limit, _MOST),
         )  # fmt: skip
         return Run(run, now, _last_complete(db, job), False)
 

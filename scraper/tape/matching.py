@@ -12,14 +12,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from scraper import urls
 from scraper.tape.taken import Asked, Pairs
 
 CONDITIONS = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
-_STAND_IN = re.compile(r"%7B((?:env|file|saved|cookie)(?::|%3A)(?:(?!%7[BD])[^&?#])*)%7D", re.IGNORECASE)
+_STAND_IN = re.compile(r"%7B((?:env|file|saved|cookie|basic)(?::|%3A)(?:(?!%7[BD])[^&?#])*)%7D", re.IGNORECASE)
 _LONGEST = 300
 """Characters of a URL or value that a message shows."""
 
@@ -135,7 +135,11 @@ def shown(text: str) -> str:
 
 
 def _look(asked: Asked) -> _Looked:
-    parts = urlsplit(key_of(asked).url)
+    url = key_of(asked).url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # on a tape of another program may stand anything
+        parts = SplitResult("", "", url, "", "")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     return _Looked(asked, parts.scheme, parts.netloc, parts.path, pairs, _meaning(asked))
 

@@ -12,14 +12,13 @@ whole URL (net/detour.py).
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from scraper.net import detour
-from scraper.server.answers import REASONS, Answer, FileSlice, Response, Scripted, refuse, render_head
+from scraper.server.answers import REASONS, Answer, FileSlice, Response, Scripted, is_fit, refuse, render_head
 from scraper.server.conditional import Validators, decide_answer, read_date
 from scraper.server.faults.catalogue import arrives
 from scraper.server.http1 import Limits
@@ -41,8 +40,6 @@ _HOPS = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-enc
 _OF_BODY = ("content-length", "content-range", "content-digest", "content-md5")
 _UNTOLD = (*_OF_BODY, "content-type", "content-encoding", "content-language")  # by a 304 (RFC 9110 section 15.4.5)
 _BY_CONDITION = frozenset({206, 304, 412, 416})
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
-_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PIECE = 64 * 1024
 _MOST = 1000
 
@@ -257,14 +254,10 @@ def _late(failure: Failure | None, more: int) -> Iterator[tuple[str, str]]:
 def _told(answered: Answered, headers: Pairs) -> list[tuple[str, str]]:
     """The fields as they came, as far as they are about more than one connection, and what HTTP has no place for."""
     ours = (*_HOPS, *detour.FIELDS)
-    found = [
-        (name, value)
-        for name, value in headers
-        if name.lower() not in ours and _NAME.fullmatch(name) and not _UNFIT.search(value)
-    ]
-    if answered.address is not None:
+    found = [(name, value) for name, value in headers if name.lower() not in ours and is_fit(value, name)]
+    if answered.address is not None and is_fit(answered.address):
         found.append((detour.ADDRESS, answered.address))
-    if answered.reason != REASONS.get(answered.status, "Unknown") and not _UNFIT.search(answered.reason):
+    if answered.reason != REASONS.get(answered.status, "Unknown") and is_fit(answered.reason):
         found.append((detour.REASON, answered.reason))
     return found
 

@@ -26,7 +26,7 @@ class StandIns:
 
     Args:
         outgoing: what puts together what is sent.
-        veil: learns what goes out and could be echoed: cookies, and the Base64 of passwords.
+        veil: learns what goes out and could be echoed: cookies, and what netrc says.
     """
 
     def __init__(self, outgoing: Outgoing, veil: Veil) -> None:
@@ -66,8 +66,6 @@ class StandIns:
             if secrets.is_distinct(found.password):
                 self._veil.learn(found.password, _NETRC)
             self._veil.learn(_base64(found), _NETRC)
-        elif (shown := self._shown.auth(wire_, url)) is not None and shown != found:
-            self._veil.learn(_base64(found), _base64(shown))
 
     def _without_values(self, wire_: Wire) -> Wire:
         """The exchange, its texts without values that stand in them as they are."""

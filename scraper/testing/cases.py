@@ -10,10 +10,10 @@ A case has *aspects*, the parts of what it expects; each is judged for itself, s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scraper.job.cases import TestCase, by_name, default_tape, golden_of
 from scraper.job.load import load
@@ -21,7 +21,7 @@ from scraper.testing import golden, judge
 from scraper.testing.recording import ASPECTS as GOLDEN_ASPECTS
 from scraper.testing.recording import Recorded, record_job
 from scraper.testing.replays import Replays, StoppedError, tape_of
-from scraper.testing.wording import clean
+from scraper.testing.wording import clean, shown
 from scraper.values import dataclass
 
 if TYPE_CHECKING:
@@ -82,12 +82,14 @@ class Result:
     Attributes:
         mismatches: what is not met, in the order of the aspects; warnings: what the run warned of.
         seconds: it took; next to nothing where the replay was done for another case.
+        notes: what is no mismatch and should be known: faults that struck nothing.
     """
 
     case: Case
     mismatches: tuple[Mismatch, ...]
     warnings: tuple[str, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -149,7 +151,12 @@ def run_case(case: Case, *, tape: Path | None = None, replays: Replays | None = 
     found = tuple(
         Mismatch(aspect, clean(text)) for aspect in case.aspects for text in _judged(facts, aspect, case, expected)
     )
-    return Result(case, found, facts.warnings, time.monotonic() - began)
+    notes = tuple(clean(_idle(one)) for one in facts.idle)
+    return Result(case, found, facts.warnings, time.monotonic() - began, notes)
+
+
+def _idle(fault: Mapping[str, Any]) -> str:
+    return f"the fault {shown(fault)} struck no request; check its url, host and after"
 
 
 def _judged(facts: Facts, aspect: str, case: Case, expected: golden.Golden | None) -> Iterator[str]:

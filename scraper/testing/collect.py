@@ -80,7 +80,9 @@ class JobFile(pytest.File):
         told = [f"wrote {found.tape} ({found.size} bytes)", f"wrote {found.golden}"]
         if found.summary.exit_code:
             told.append(f"the run that was recorded ended with exit code {int(found.summary.exit_code)}")
-        return told + [f"the replay differs from the run that was recorded: {each}" for each in found.differences]
+        told += [f"the replay differs from the run that was recorded: {each}" for each in found.differences]
+        told += [f"empty everywhere: {each}" for each in found.empty]
+        return told + [f"not as {found.golden} had it before: {each}" for each in found.changes]
 
     def _tape(self) -> Path:
         return tape_of(self.path, load(self.path), TestCase())
@@ -146,6 +148,9 @@ class Aspect(pytest.Item):
             told = shown(self.config, str(error))
         else:
             told = "\n".join(mismatch.text for mismatch in result.of(self.name))
+            if self.name == result.case.aspects[-1]:
+                for note in result.notes:
+                    self.warn(pytest.PytestWarning(note))
         if told:
             pytest.fail(told, pytrace=False)
 

@@ -12,6 +12,7 @@ from scraper.files.parts import OutputFolder
 from scraper.model import Summary
 from scraper.records import expect
 from scraper.run import sheets
+from scraper.run.events import ENDINGS
 from scraper.state import met
 from scraper.state.db import Database
 from scraper.state.items import ItemBook
@@ -71,6 +72,7 @@ class Facts:
         records: as they are written, with `_key`, `_rule`, `_url` and `_files`.
         warnings: sorted, for threads have no order.
         items_of, pages_of: by rule, how many items were met and how many pages were read.
+        idle: of the faults of a replay, those that struck no request.
     """
 
     job: Job
@@ -82,6 +84,7 @@ class Facts:
     warnings: tuple[str, ...]
     items_of: Mapping[str, int]
     pages_of: Mapping[str, int]
+    idle: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def standing(self) -> tuple[FileFact, ...]:
@@ -116,7 +119,9 @@ def facts_of(loaded: Loaded, dest: Path, summary: Summary) -> Facts:
             pages=tuple(sorted(_pages(db, run), key=lambda one: (one.url, one.method, one.rule or ""))),
             files=tuple(sorted(_files(db, run), key=lambda one: (one.path or "", one.key))),
             records=tuple(dict(record) for record in table.records()),
-            failures=tuple(_failures(db, run)),
+            failures=tuple(
+                sorted(_failures(db, run), key=lambda one: (one.kind != "page", one.kind == "file", one.url))
+            ),
             warnings=_warnings(state / "runs" / run / "log.jsonl"),
             items_of=met.items_by_rule(db, run),
             pages_of=met.pages_by_rule(db, run),
@@ -138,6 +143,6 @@ def _failures(db: Database, run: str) -> list[FailureFact]:
 
 
 def _warnings(log: Path) -> tuple[str, ...]:
-    """What the run warned of, by its log."""
+    """What the run warned of, by its log. Endings stand there only where somebody watched, and are no warnings."""
     lines = map(json.loads, log.read_text("utf-8").splitlines())
-    return tuple(sorted(line["message"] for line in lines if line["level"] == "warning"))
+    return tuple(sorted(line["message"] for line in lines if line["level"] == "warning" and line["logger"] != ENDINGS))

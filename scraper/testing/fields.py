@@ -27,6 +27,7 @@ class Differs:
     rule: str
     field: str
     url: str
+    key: str
     expected: Any
     found: Any
 
@@ -64,8 +65,8 @@ def _inner(record: Record, name: str, expected: Any, found: Any, whole: bool) ->
             if not part_of(expected.get(inner), found.get(inner)):
                 yield from _inner(record, f"{name}.{inner}", expected.get(inner), found.get(inner), whole)
     else:
-        rule, url = str(record.get("_rule", "")), str(record.get("_url", ""))
-        yield Differs(rule, name, url, expected, found)
+        rule, url, key = (str(record.get(name, "")) for name in ("_rule", "_url", "_key"))
+        yield Differs(rule, name, url, key, expected, found)
 
 
 def told(facts: Facts, given: Iterable[Differs]) -> Iterator[str]:
@@ -77,11 +78,33 @@ def told(facts: Facts, given: Iterable[Differs]) -> Iterator[str]:
         first = group[0]
         more = where_else(facts, rule, [one.url for one in group])
         if not filled:
-            yield f"{found_nothing(facts.job, rule, field, first.url, more)}; expected {shown(first.expected)}"
+            yield f"{_empty(facts, first, more)}; expected {shown(first.expected)}"
             continue
         notes = "; ".join(each for each in (selector_of(facts.job, rule, field).strip(), more) if each)
         about = f" ({notes})" if notes else ""
         yield f"{rule}.{field} on {first.url}{about}: {instead(first.found, first.expected)}"
+
+
+def _empty(facts: Facts, one: Differs, more: str) -> str:
+    """Why a field is empty: its file failed, the job has it no more, or its selector found nothing."""
+    given = facts.job.rules.get(one.rule)
+    if one.field == "_files" and (lost := [file for file in facts.files if file.item_key == one.key]):
+        reason = f"{lost[0].url}: {lost[0].ending}"
+    elif given is not None and one.field != "_files" and one.field.split(".")[0] not in given.item:
+        reason = "the job does not give this field"
+    else:
+        return found_nothing(facts.job, one.rule, one.field, one.url, more)
+    return f"{one.rule}.{one.field} on {one.url}{f' ({more})' if more else ''}: {reason}"
+
+
+def never_filled(facts: Facts) -> Iterator[str]:
+    """The fields that no record of a rule has, with the first page that should have given one."""
+    for name, rule in facts.job.rules.items():
+        records = [record for record in facts.records if record["_rule"] == name]
+        for field in rule.item if records else ():
+            if not any(is_filled(record.get(field)) for record in records):
+                urls = [str(record["_url"]) for record in records]
+                yield found_nothing(facts.job, name, field, urls[0], where_else(facts, name, urls))
 
 
 def where_else(facts: Facts, rule: str, urls: Sequence[str]) -> str:
@@ -121,7 +144,7 @@ def failed_items(facts: Facts, of: Container[tuple[Any, Any]] | None = None) -> 
 def what_failed(facts: Facts) -> Iterator[str]:
     """What may be why something is not there: required fields that were empty, then pages and files."""
     yield from failed_items(facts)
-    others = [one for one in facts.failures if one.kind != "item"]
+    others = [one for one in facts.failures if one.kind != "item" or not _MISSED.match(one.message)]
     yield from bounded((f"{one.url}: {one.message} ({one.name})" for one in others), 3)
 
 
@@ -135,11 +158,17 @@ def against(facts: Facts, expected: Sequence[Record]) -> Iterator[str]:
     failed = {(rule, url) for (rule, _), urls in missed(facts).items() for url in urls}
     yield from failed_items(facts, {(one.get("_rule"), one.get("_url")) for one in missing})
     unexplained = [one for one in missing if (one.get("_rule"), one.get("_url")) not in failed]
-    yield from bounded((f"a record is missing: {shown(one)}" for one in unexplained), 3)
-    yield from bounded((f"a record is new: {shown(one)}" for one in new), 3)
+    yield from bounded((f"a record is missing: {_briefly(one)}" for one in unexplained), 3)
+    yield from bounded((f"a record is new: {_briefly(one)}" for one in new), 3)
     order = [_identity(one) for _, one in pairs]
     if not (missing or new) and order != [_identity(one) for one in facts.records]:
         yield "the records are the same, in another order"
+
+
+def _briefly(record: Record) -> str:
+    """Its own fields, and the page it is of."""
+    own = {name: value for name, value in record.items() if name not in _OWN}
+    return f"{shown(own, 80)} of {record.get('_url')}"
 
 
 def _paired(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[Any], list[Record], list[Record]]:

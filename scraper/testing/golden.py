@@ -92,9 +92,9 @@ def _pages(facts: Facts, golden: Golden) -> Iterator[str]:
     gone = [f"{page} is missing (was {ending})" for page, ending in expected.items() if page not in found]
     new = [f"{page} is new ({ending})" for page, ending in found.items() if page not in expected]
     changed = [page for page, ending in expected.items() if found.get(page, ending) != ending]
+    yield from judge.roads(facts) if gone else ()  # the cause before what follows from it
     yield from bounded(gone, 5)
     yield from bounded(new, 5)
-    yield from judge.roads(facts) if gone else ()
     yield from bounded((f"{page}: {found[page]} instead of {expected[page]}" for page in changed), 5)
 
 
@@ -114,10 +114,10 @@ def _files(facts: Facts, golden: Golden) -> Iterator[str]:
     lost = {key: one for key, one in expected.items() if key not in found}
     gone = [f"{one['path']} is missing (was {one['ending']}, {key})" for key, one in lost.items()]
     new = [f"{one.path} is new ({one.ending}, {key})" for key, one in found.items() if key not in expected]
-    yield from bounded(gone, 5)
-    yield from bounded(new, 5)
     if gone and not found:
         yield from expect.judged("files", facts.job, facts.for_expect(), ">= 1")
+    yield from bounded(gone, 5)
+    yield from bounded(new, 5)
     changed = [line for key, one in expected.items() if key in found for line in _file_differs(found[key], one)]
     yield from bounded(changed)
 

@@ -31,7 +31,7 @@ def exit_code(facts: Facts, asked: int) -> Iterator[str]:
     """The run's exit code, and what made it."""
     if facts.summary.exit_code != asked:
         yield f"the run ended with {facts.summary.exit_code}, not {asked}"
-        yield from failures(facts)
+        yield from fields.what_failed(facts)
 
 
 def failures(facts: Facts) -> Iterator[str]:

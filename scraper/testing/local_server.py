@@ -73,7 +73,11 @@ class LocalServer:
         Raises:
             ValueError: an unknown fault, key or value, with the cure.
         """
-        layer = read_faults(entries)
+        __tracebackhide__ = True
+        try:
+            layer = read_faults(entries)
+        except ValueError as error:
+            raise error.with_traceback(None) from None
         self.site.lay(layer)
         return layer
 

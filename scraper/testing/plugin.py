@@ -75,7 +75,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     from scraper.testing.collect import WRITTEN
 
     terminalreporter.section("scraper")
-    for line in config.stash.get(WRITTEN, []) or ["nothing was written: no case was chosen"]:
+    for line in config.stash.get(WRITTEN, []) or [
+        "nothing was written: no tape or golden file of the chosen cases has changed"
+    ]:
         terminalreporter.line(line)
 
 

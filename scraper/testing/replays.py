@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ class Replays:
     def _replayed(self, path: Path, case: TestCase, tape_path: Path) -> Facts:
         from scraper.run.control import Control
         from scraper.run.replay import replay, variables_of
+        from scraper.server.faults import read_faults
         from scraper.tape.warc import Tape
 
         if not tape_path.is_file():
@@ -69,13 +71,15 @@ class Replays:
         with Tape.open(tape_path) as tape, tempfile.TemporaryDirectory(prefix="scraper-test-") as folder:
             given = {name: text_of(value) for name, value in case.vars.items()}
             loaded = load(path, variables=given, recorded=variables_of(tape), secrets=False)
+            faults = [each.given() for each in case.faults]
+            layer = read_faults(faults)
             summary = replay(
-                loaded, tape, dest=Path(folder), faults=[each.given() for each in case.faults], time=case.moment,
-                limit=case.limit, control=Control(self._control),
+                loaded, tape, dest=Path(folder), faults=layer if faults else (), time=case.moment, limit=case.limit,
+                control=Control(self._control),
             )  # fmt: skip
             if self._control is not None and self._control.stop_code is not None:
                 raise StoppedError(self._control.stop_code)
-            return facts_of(loaded, Path(folder), summary)
+            return replace(facts_of(loaded, Path(folder), summary), idle=tuple(faults[at] for at in layer.idle()))
 
 
 def tape_of(path: Path, job: Loaded, case: TestCase) -> Path:

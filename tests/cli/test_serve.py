@@ -91,7 +91,7 @@ def test_an_own_certificate_every_address_and_a_log_on_stderr(process: Any, publ
         (["--bind", "127.0.0.1", "--ipv6"], "127.0.0.1 is an IPv4 address; leave out --ipv6"),
         (["--bind", "192.0.2.1"], "192.0.2.1 is no address of this machine"),
         (["--key", "k.pem"], "--key goes with --cert FILE"),
-        (["--cert", "none.pem"], "the certificate or its key cannot be read: No such file or directory"),
+        (["--cert", "none.pem"], "the certificate none.pem or its key none.pem cannot be read: No such file"),
         (["--proxy-auth", "me"], "--proxy-auth: write USER:PASSWORD, with a colon between them"),
         (["--service", "time:37"], "there is no service 'time'; choose from daytime, echo, upper"),
         (["--log", "public"], "--log public: that is a folder; to serve it, name it before --log, or write --log=-"),

@@ -59,7 +59,36 @@ def test_what_fails_while_it_is_recorded_is_on_the_tape_and_told(
     pages(site, page=PAGE)
     told = scraper("record", write_job(job, serve(site).url, RULE).name)
     assert (told.code, "the run ended with exit code 4; the tape holds that" in told.err) == (0, True)
+    assert "the replay differs" not in told.err
     assert scraper("test", "job.yaml").code == 0
+
+
+def test_a_field_that_the_site_renamed_is_told_when_it_is_recorded_again(
+    scraper: Any, job: Any, site: Site, serve: Any, pages: Any, pixels: Any, write_job: Any
+) -> None:
+    shown = [PAGE]
+    site.route("/page")(lambda request: shown[0])
+    pixels(site, "a.png")
+    path = write_job(job, serve(site).url, RULE).name
+    first = scraper("record", path)
+    shown[0] = PAGE.replace("<i>5</i>", "<em>5</em>")
+    second, third = scraper("record", path), scraper("record", path)
+    lost = 'r.price: selector "i" found nothing on http://127.0.0.1/page'
+    lines = [re.sub(r"(127\.0\.0\.1):\d+", r"\1", told.err).splitlines()[2:-1] for told in (first, second, third)]
+    assert lines == [
+        [],
+        ["not as tapes/mine.expect.json had it before:", f"  records: {lost}; expected 5"],
+        [f"empty everywhere: {lost}"],
+    ]
+
+
+def test_where_nothing_came_the_tape_that_stood_there_stays(scraper: Any, recorded: Any, folder: Path) -> None:
+    path = recorded()
+    before = {each.name: each.read_bytes() for each in (folder / "tapes").iterdir()}
+    told = scraper("record", path, "-o", "http.retry.attempts=1")
+    assert (told.code, told.lines) == (4, [])
+    assert "Connection refused), so tapes/mine.warc.gz stays as it was; try: scraper probe http://" in told.err
+    assert {each.name: each.read_bytes() for each in (folder / "tapes").iterdir()} == before
 
 
 def test_a_job_that_is_met_by_its_tape_ends_with_0(scraper: Any, recorded: Any) -> None:
@@ -126,6 +155,7 @@ def test_update_rewrites_the_golden_file_and_says_so(scraper: Any, recorded: Any
     path = broken(recorded())
     unmet, updated, again = scraper("test", path), scraper("test", path, "--update"), scraper("test", path, "--update")
     assert (unmet.code, updated.code, again.code) == (7, 0, 0)
+    assert unmet.err.splitlines()[1:] == ["next: mend the job; a change that is meant: scraper test job.yaml --update"]
     assert (updated.err, again.err) == ("wrote tapes/mine.expect.json\n1 met\n", "1 met\n")
 
 

@@ -118,7 +118,7 @@ WRONG = {
     ),
     "parameter of nothing": (
         "{faults: [{do: refuse, colour: 5}]}",
-        "6:29: tests.c.faults.0.colour: refuse does not take 'colour'",
+        "6:29: tests.c.faults.0.colour: refuse does not take 'colour'; it takes no parameter",
     ),
     "a rule's key": (
         "{faults: [{do: reset, tims: 5}]}",

@@ -233,10 +233,10 @@ def test_the_names_that_a_template_reads(text, used):
 
 
 def test_the_secrets_that_a_template_reads():
-    assert env_names("{{ env('A') }}:{{ secret_file('k.txt') | urlencode }}") == [
+    assert env_names("{{ env('A') }}:{{ secret_file('k.txt') | urlencode }}") == (
         ("env", "A"),
         ("file", "k.txt"),
-    ]
+    )
 
 
 @pytest.mark.parametrize(

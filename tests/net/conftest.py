@@ -101,7 +101,9 @@ class Proxy:
         with client:
             head = b""
             while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
+                if not (data := client.recv(65536)):
+                    return
+                head += data
             self.heads.append(head.decode("latin-1"))
             if self.refusal:
                 client.sendall(self.refusal)

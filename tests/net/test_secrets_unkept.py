@@ -124,6 +124,15 @@ def test_the_base64_of_a_password_that_is_echoed(server: Server, run_job: Any) -
     assert is_silent(ran)
 
 
+def test_the_base64_of_a_password_in_a_url_that_is_echoed(server: Server, run_job: Any) -> None:
+    server.site.route("/in")(lambda request: {"sent": request.headers.get("Authorization")})
+    start = server.url.replace("://", "://user:{{ env('KEY') }}@") + "/in"
+    ran = run_job({"start": [start], "rules": {"page": {"read": "json", "item": {"sent": "sent"}}}})
+    (item,) = map(json.loads, (ran.dest / "records.jsonl").read_text("utf-8").splitlines())
+    assert item["sent"] == "Basic {basic:env:KEY}"
+    assert b64encode(f"user:{SECRET}".encode()) not in ran.everything()
+
+
 WRITTEN = {
     "as it is": SECRET,
     "quoted": quote(SECRET),

@@ -181,7 +181,7 @@ def test_a_proxy_that_opens_no_way(answer: bytes, name: str, listen: Any, ask: A
 def test_a_proxy_that_is_not_there(closed_port: int, ask: Any) -> None:
     told = ask("https://behind.invalid/x", f"http.proxies={{https: 'http://127.0.0.1:{closed_port}'}}")
     assert told.failure == ("tcp", "ECONNREFUSED")
-    assert "tcp to it" in told.text
+    assert "its tcp" in told.text
 
 
 def socks(client: socket.socket) -> None:

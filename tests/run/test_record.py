@@ -238,7 +238,7 @@ def test_secrets_that_are_sent_and_echoed_are_not_on_the_tape(recorded: Any, ech
     assert taken.answered is not None
     told, shown = json.loads(body), base64.b64encode(b"me:{env:PASSWORD}").decode()
     assert (told["headers"]["X-Key"], told["next"]) == ("{env:API_KEY}", "/last?key={env:API_KEY}")
-    assert told["headers"]["Authorization"] == f"Basic {shown}"
+    assert told["headers"]["Authorization"] == "Basic {basic:env:PASSWORD}"
     assert fields(taken.asked.headers, "authorization") == [f"Basic {shown}"]
     assert fields(taken.answered.headers, "content-encoding") == fields(taken.answered.headers, "digest") == []
     assert fields(taken.answered.headers, "content-length") == [str(len(body))]

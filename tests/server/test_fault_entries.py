@@ -51,8 +51,8 @@ MISTAKES = """\
 - {do: status, code: 404}
 """
 TOLD = [
-    "1:19: 0.at: reset: at: 'half' is not a size; write a number of bytes, or 500k, 20M, 1.5G",
-    "1:32: 0.times: times cannot be -1",
+    "1:19: 0.at: reset: at: 'half' is not a size; write a number of bytes, or 500k, 20M, 1.5G, or a share such as 50%",
+    "1:32: 0.times: times cannot be -1; write a whole number, such as 1",
     "2:20: 1.do: there is no fault 'truncated-gzip'; did you mean 'gzip_cut'?",
     "3:13: 2.att: cut does not take 'att'; did you mean 'at'?",
     '4:3: 3: an entry is a mapping such as {url: "*/3.jpg", do: reset, at: 50%, times: 1}',
@@ -120,6 +120,29 @@ def test_a_bare_status_is_told_how_to_write_it(code: Any) -> None:
 def test_a_fault_is_not_made_by_another_word() -> None:
     with pytest.raises(ValueError, match="did you mean 'gzip_cut'"):
         make("truncated_gzip")
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"do": "stall", "seconds": float("nan")}, "nan is no time"),
+        ({"do": "silence", "seconds": float("inf")}, "inf is no time"),
+        ({"do": "silence", "seconds": -1}, "-1 is no time"),
+        ({"do": "stall", "seconds": 10**30}, "is no time"),
+        ({"do": "many_headers", "count": 10**9}, "1000000000 is more than 1000000"),
+        ({"do": "bomb", "layers": 10**30}, "is more than 1000000"),
+        ({"do": "long_header", "size": "100G"}, "100G is more than 64M"),
+        ({"do": "redirect", "to": "/\r\nX: y"}, "breaks out of its line; bad_header sends such a one"),
+        ({"do": "two_locations", "other": "\0"}, "breaks out of its line"),
+        ({"do": "status", "retry_after": "\n"}, "breaks out of its line"),
+        ({"do": "gzipped", "coding": "\r"}, "breaks out of its line"),
+        ({"do": "bomb", "code": 302, "to": "\n"}, "breaks out of its line"),
+        ({"do": "status", "body": "\ud800"}, "is half of a character, and cannot be sent"),
+        ({"do": "bad_header", "value": "\udfff"}, "is half of a character"),
+    ],
+)
+def test_what_could_not_be_done_when_it_strikes_is_told_before(entry: dict[str, Any], told: str) -> None:
+    assert told in str(_refusal(entry))
 
 
 @given(st.dictionaries(st.sampled_from(["do", "url", "host", "times", "after", "at", "x"]), st.sampled_from(

@@ -25,6 +25,7 @@ from scraper.server.faults.fault import position
 
 DATA = bytes(range(256)) * 160  # 40 KiB: three pieces
 HALF = len(DATA) // 2
+PLACE = "write a number of bytes, or 500k, 20M, 1.5G, or a share such as 50%"
 WAIT = 10  # seconds that a socket may take before a test fails
 
 
@@ -578,16 +579,17 @@ def test_a_client_that_stops_reading_is_sent_little(serve: Any) -> None:
         ({"do": "rest"}, "there is no fault 'rest'; did you mean 'reset'?"),
         ({"do": "zzz"}, "there is no fault 'zzz'"),
         ({"do": "reset", "att": 3}, "reset does not take 'att'; did you mean 'at'?"),
-        ({"do": "reset", "at": "half"}, "reset: at: 'half' is not a size; write a number of bytes, or 500k, 20M, 1.5G"),
+        ({"do": "reset", "at": "half"}, f"reset: at: 'half' is not a size; {PLACE}"),
         ({"do": "reset", "at": -1}, "reset: at: a size is not negative"),
         ({"do": "reset", "at": None}, "reset: at cannot be None"),
         ({"do": "reset", "at": True}, "reset: at cannot be True"),
         ({"do": "status", "code": "many"}, "status: code cannot be 'many'"),
         ({"do": "change", "size": "other"}, "change: size cannot be 'other'"),
         ({"do": "bomb", "layers": 0}, "bomb: layers: 0 is less than 1"),
-        ({"do": "reset", "times": -1}, "times cannot be -1"),
-        ({"do": "reset", "times": True}, "times cannot be True"),
-        ({"do": "reset", "url": 3}, "url cannot be 3"),
+        ({"do": "reset", "times": -1}, "times cannot be -1; write a whole number, such as 1"),
+        ({"do": "reset", "times": True}, "times cannot be True; write a whole number, such as 1"),
+        ({"do": "reset", "url": 3}, "url cannot be 3; write a pattern such as *.jpg"),
+        ({"do": "reset", "colour": 3}, "reset does not take 'colour'; it takes at"),
     ],
 )
 def test_mistakes_are_told_at_once(entry: Any, told: str) -> None:

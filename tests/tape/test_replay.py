@@ -20,7 +20,7 @@ from scraper.job.load import from_data, load
 from scraper.model import Summary
 from scraper.net import wire
 from scraper.run.record import record
-from scraper.run.replay import date_of, limit_of, replay, variables_of
+from scraper.run.replay import date_of, limit_of, replay, run_of, variables_of
 from scraper.server import Request, Response, Server, Site
 from scraper.server.fixture import fixture_site
 from scraper.tape.taken import Answered, Asked, Failure, Taken
@@ -245,11 +245,31 @@ def test_the_tape_tells_variables_limit_and_date(tmp_path: Path) -> None:
         assert (variables_of(tape), limit_of(tape), date_of(tape)) == ({}, None, WHEN)
 
 
-@pytest.mark.parametrize(("name", "value"), [("vars", "[1]"), ("vars", "{"), ("date", "yesterday")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vars", "[1]"), ("vars", "{"), ("vars", "[" * 100_000), ("date", "yesterday"), ("run", "../../away"),
+        ("run", "/tmp/away"), ("run", ".."), ("run", "a" * 101),
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
 def test_a_tape_that_tells_nonsense_is_refused(tmp_path: Path, name: str, value: str) -> None:
     path = written(tmp_path / "a.warc", [LIST], {f"scraper-{name}": value})
     with Tape.open(path) as tape, pytest.raises(TapeError, match=f"{path}: its scraper-{name} is no"):
-        variables_of(tape), date_of(tape)
+        variables_of(tape), date_of(tape), run_of(tape)
+
+
+def test_a_run_id_that_is_a_path_writes_nothing_outside_the_folder(again: Any, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    for run in (str(away), "../../../away"):
+        with pytest.raises(TapeError, match="is no id of a run"):
+            again(LISTED, [NO_ROBOTS, LIST], info={"scraper-run": run}, dest=tmp_path / "dest")
+    assert not away.exists()
+
+
+def test_a_limit_beyond_all_numbers_is_none(again: Any) -> None:
+    counts = again(LISTED, [NO_ROBOTS, LIST, *FILES], info={"scraper-limit": "9" * 30}).counts
+    assert counts["items"]["total"] == 2
 
 
 def test_what_is_no_tape_is_refused(again: Any, tmp_path: Path) -> None:

@@ -81,6 +81,19 @@ def test_posts_are_told_apart_by_their_bodies(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("odd", ["http://[::1", "http://a:99999999/", "http://x/\ud800", "HTTP://"])
+def test_a_recorded_url_that_is_none_hinders_nobody(odd: str) -> None:
+    takes = [Taken(Asked("GET", url), answer(b"well"), None, WHEN) for url in (odd, URL)]
+    (status, _, body), missing = ask_all(takes, [Wire("GET", URL), Wire("GET", f"{URL}more")])
+    assert (status, body) == (200, b"well")
+    assert f"nearest: {URL}" in missing[0]
+
+
+def test_an_address_that_is_none_is_left_out() -> None:
+    found = Answered(200, "OK", (("Content-Length", "4"),), b"well", address="\x1b[0m9")
+    assert ask_all([Taken(Asked("GET", URL), found, None, WHEN)], [Wire("GET", URL)]) == [(200, "OK", b"well")]
+
+
 def test_a_redirect_an_error_and_an_empty_answer_are_given_as_they_were() -> None:
     takes = [
         Taken(Asked("GET", URL), answer(b"moved", 302, ("Location", "/elsewhere")), None, WHEN),

@@ -174,7 +174,7 @@ def test_counts_that_are_missed_name_what_failed() -> None:
         'book.price: selector "p.price" found nothing on http://h/1 (and on 2 more pages of 4);'
         " it is required, so 3 records less",
     ]
-    assert told(given, exit_code=0)[1:] == [f"http://h/{at}: {failure(at).message} (shape)" for at in (1, 2, 3)]
+    assert told(given, exit_code=0)[1:] == told(given, items=4)[1:]  # as one, not page by page
 
 
 # -- against the golden file -------------------------------------------------------------------------------
@@ -207,6 +207,26 @@ def test_records_that_failed_are_told_by_the_field_that_failed_them_and_not_as_m
     ]
 
 
+def test_a_field_that_the_job_lost_and_a_file_that_failed_are_not_told_as_a_selector_that_found_nothing() -> None:
+    before = facts(*({**each, "old": 1} for each in FOUR))
+    assert against(facts(*FOUR), before) == [
+        "records: book.old on http://h/1 (and on 3 more pages of 4): the job does not give this field; expected 1"
+    ]
+    lost = FileFact("http://h/4.jpg", "http://h/4.jpg", "4.jpg", "k4", "failed:type", None, None)
+    given = facts(*FOUR[:3], {**record(4), "_key": "k4", "_files": []}, files=(lost,))
+    assert [
+        each for each in fields.against(given, [{**record(4), "_key": "k4", "_files": ["4.jpg"]}]) if "new" not in each
+    ] == ['book._files on http://h/4: http://h/4.jpg: failed:type; expected ["4.jpg"]']
+
+
+def test_a_field_that_no_record_has_is_told() -> None:
+    none = facts(*(record(at, price=None) for at in (1, 2, 3, 4)))
+    assert list(fields.never_filled(facts(record(1, price=None), *FOUR[1:]))) == []
+    assert list(fields.never_filled(none)) == [
+        'book.price: selector "p.price" found nothing on http://h/1 (and on 3 more pages of 4)'
+    ]
+
+
 def test_records_with_another_key_are_paired_by_their_page() -> None:
     changed = {**record(1, title="New"), "_key": "new"}
     assert list(fields.against(facts(changed, *FOUR[1:]), FOUR)) == [
@@ -227,9 +247,9 @@ def test_pages_and_files_that_changed_are_told() -> None:
     pages = (*before.pages[:-1], PageFact("GET", "http://h/new", "book", "ok"))
     file = FileFact("http://h/4.jpg", "http://h/4.jpg", "four.jpg", "k4", "saved", 6, "bb")
     assert against(facts(*FOUR, pages=pages, files=(*before.files[:3], file)), before) == [
+        'pages: rules.index.next "li.next a" led to no page, from http://h/',
         "pages: GET http://h/4 is missing (was ok)",
         "pages: GET http://h/new is new (ok)",
-        'pages: rules.index.next "li.next a" led to no page, from http://h/',
         "files: four.jpg instead of 4.jpg (http://h/4.jpg)",
         "files: four.jpg: other content, 6 bytes where it had 5 (http://h/4.jpg)",
     ]

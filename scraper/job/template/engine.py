@@ -221,12 +221,18 @@ def parsed(text: str) -> nodes.Template:
     """
     try:
         tree = VALUES.parse(text)
-        VALUES.compile(VALUES.parse(text))  # finds filters and tests that are not there
+        _tried(text)
     except TemplateSyntaxError as error:
         raise TemplateError(_syntax(error)) from error
     if next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None):
         raise TemplateError("a job's template includes no other file")
     return tree
+
+
+@lru_cache(maxsize=4096)
+def _tried(text: str) -> None:
+    """Finds filters and tests that are not there. A tree of its own, since compiling changes it; once for a text."""
+    VALUES.compile(VALUES.parse(text))
 
 
 def _syntax(error: TemplateSyntaxError) -> str:

@@ -46,7 +46,8 @@ _SECRETS = {"env": "env", "secret_file": "file"}
 _SECRET_FILTERS = ("urlencode", "string", "trim", "default", "d")
 
 
-def env_names(text: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def env_names(text: str) -> tuple[tuple[str, str], ...]:
     """The secrets a template uses: `("env", "API_KEY")`, `("file", "key.txt")`.
 
     Raises:
@@ -62,7 +63,7 @@ def env_names(text: str) -> list[tuple[str, str]]:
     for one in tree.find_all(nodes.Name):
         if one.name in _SECRETS and not any(one is function for function in called):
             raise TemplateError(f"{one.name} takes one text in quotes: {one.name}('NAME')")
-    return [_secret(call) for call in calls]
+    return tuple(_secret(call) for call in calls)
 
 
 def _is_secret(node: nodes.Node) -> bool:

@@ -7,7 +7,7 @@ from itertools import cycle
 
 from scraper import units
 from scraper.server.answers import Answer, Scripted
-from scraper.server.faults.fault import Fault, Place, Size, answered, position, spoken
+from scraper.server.faults.fault import Fault, Place, Size, Wait, answered, position, spoken
 from scraper.server.faults.told import Told
 from scraper.server.line import Line
 from scraper.server.request import Request
@@ -28,7 +28,7 @@ def hang_up(request: Request, inner: Answerer, reset: bool = False) -> Answer:
 
 
 @answered
-def silence(request: Request, inner: Answerer, seconds: float | int | None = None) -> Answer:
+def silence(request: Request, inner: Answerer, seconds: Wait = None) -> Answer:
     """The request is read, and nothing is said for so long, or for ever; then the connection closes."""
 
     def play(line: Line) -> None:
@@ -54,7 +54,7 @@ def reset(line: Line, told: Told, at: Place = "50%") -> None:
 
 
 @spoken
-def stall(line: Line, told: Told, at: Place = "50%", seconds: float | int | None = None) -> None:
+def stall(line: Line, told: Told, at: Place = "50%", seconds: Wait = None) -> None:
     """After `at` of the body nothing comes for so long, or for ever; then the rest."""
     line.send(told.sized())
     line.send_all(told.pieces(0, position(at, told.size)))

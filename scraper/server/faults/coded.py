@@ -10,7 +10,7 @@ from typing import Literal
 
 from scraper import units
 from scraper.server.answers import Answer, Response, Scripted
-from scraper.server.faults.fault import Count, Place, Size, answered, position
+from scraper.server.faults.fault import Count, Place, Size, Value, answered, position
 from scraper.server.faults.told import Told, take_apart, whole_body
 from scraper.server.line import Line
 from scraper.server.request import Request
@@ -22,7 +22,7 @@ _DAMAGE = {"crc": -8, "size": -4, "data": -20}  # bytes from the end; the last 8
 
 
 @answered
-def gzipped(request: Request, inner: Answerer, coding: str = "gzip") -> Answer:
+def gzipped(request: Request, inner: Answerer, coding: Value = "gzip") -> Answer:
     """The body is gzip, whole and right; `coding` is what it is called (`x-own`: nobody knows it)."""
     return _coded(inner(request), lambda data: data, coding)
 
@@ -48,7 +48,7 @@ def gzip_tail(request: Request, inner: Answerer, text: str = "and more") -> Answ
 
 @answered
 def bomb(
-    request: Request, inner: Answerer, code: int = 200, size: Size = "256M", layers: Count = 1, to: str = "/"
+    request: Request, inner: Answerer, code: int = 200, size: Size = "256M", layers: Count = 1, to: Value = "/"
 ) -> Answer:
     """`size` zero bytes as gzip, about a thousandth of that on the wire; `layers: 2` is gzip in gzip.
 

@@ -159,7 +159,8 @@ def _judge_parameters(name: str, parameters: Mapping[str, Any]) -> list[Wrong]:
     for parameter, value in parameters.items():
         if parameter not in known:
             near = difflib.get_close_matches(str(parameter), [*known, *RULE_KEYS], 1)
-            cure = f"; did you mean {near[0]!r}?" if near else ""
+            takes = f"; it takes {', '.join(known)}" if known else "; it takes no parameter"
+            cure = f"; did you mean {near[0]!r}?" if near else takes
             wrong.append(Wrong(parameter, f"{name} does not take {parameter!r}{cure}", on_key=True))
             continue
         try:
@@ -175,7 +176,8 @@ def _judge_rule(name: str, value: Any) -> Iterator[Wrong]:
     else:
         right = (type(value) is int and value >= 0) or (name == "times" and value is None)
     if not right:
-        yield Wrong(name, f"{name} cannot be {value!r}")
+        cure = "a pattern such as *.jpg" if name in ("url", "host") else "a whole number, such as 1"
+        yield Wrong(name, f"{name} cannot be {value!r}; write {cure}")
 
 
 def _coded(name: Any) -> str:

@@ -21,7 +21,7 @@ from types import UnionType
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, get_args, get_origin, get_type_hints
 
 from scraper import units
-from scraper.server.answers import Answer, Response, Scripted, refuse
+from scraper.server.answers import Answer, Response, Scripted, is_fit, refuse
 from scraper.server.faults.told import Told, take_apart
 from scraper.server.line import Line
 from scraper.server.refusal import BadRequest
@@ -30,6 +30,9 @@ from scraper.server.site import Answerer, Handler, Layer, make_answer
 
 P = ParamSpec("P")
 
+_MOST = 1_000_000
+_LONGEST = 366 * 24 * 3600
+_HELD = 64 << 20
 _PLACE = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
@@ -41,7 +44,10 @@ def position(value: int | str, size: int) -> int:
     """
     percent = _PLACE.fullmatch(value.strip()) if isinstance(value, str) else None
     if percent is None:
-        return min(units.size(value), size)
+        try:
+            return min(units.size(value), size)
+        except ValueError as error:
+            raise ValueError(f"{error}, or a share such as 50%" if isinstance(value, str) else str(error)) from error
     return min(math.floor(size * float(percent[1]) / 100), size)
 
 
@@ -52,6 +58,23 @@ def _is_place(value: Any) -> None:
 def _is_count(value: int) -> None:
     if value < 1:
         raise ValueError(f"{value} is less than 1")
+    if value > _MOST:
+        raise ValueError(f"{value} is more than {_MOST}")
+
+
+def _is_wait(value: float | None) -> None:
+    if value is not None and not 0 <= value <= _LONGEST:  # which NaN is not either
+        raise ValueError(f"{value} is no time; write seconds, or nothing for ever")
+
+
+def _is_held(value: int | str) -> None:
+    if units.size(value) > _HELD:
+        raise ValueError(f"{value} is more than {_HELD >> 20}M")
+
+
+def _is_field(value: int | str | None) -> None:
+    if isinstance(value, str) and not is_fit(value):
+        raise ValueError(f"{value!r} breaks out of its line; bad_header sends such a one")
 
 
 Place = Annotated[int | str, _is_place]
@@ -60,6 +83,14 @@ Size = Annotated[int | str, units.size]
 """Bytes: `100`, `"10k"`, `"6M"`."""
 Count = Annotated[int, _is_count]
 """A whole number from 1 on."""
+Wait = Annotated[float | int | None, _is_wait]
+"""Seconds; None: for ever."""
+Held = Annotated[int | str, _is_held]
+"""Bytes that are made at once, in memory."""
+Value = Annotated[str, _is_field]
+"""What can be sent as the value of a header."""
+MaybeValue = Annotated[int | str | None, _is_field]
+"""The same, a number too, or none."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +188,17 @@ def _judge(fault: str, parameter: str, value: Any, hint: Any) -> None:
     """Raises ValueError for a value that its parameter does not take."""
     if not _fits(value, get_args(hint)[0] if get_origin(hint) is Annotated else hint):
         raise ValueError(f"{fault}: {parameter} cannot be {value!r}")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise ValueError(f"{fault}: {parameter}: {value!r} is half of a character, and cannot be sent")
     if get_origin(hint) is Annotated:
         try:
             hint.__metadata__[0](value)
         except ValueError as error:
             raise ValueError(f"{fault}: {parameter}: {error}") from error
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from scraper import units
 from scraper.server.answers import render_head
-from scraper.server.faults.fault import Count, Size, spoken
+from scraper.server.faults.fault import Count, Held, Size, spoken
 from scraper.server.faults.told import Told
 from scraper.server.line import Line
 
@@ -27,7 +27,7 @@ def bad_header(line: Line, told: Told, value: str = "a\0b") -> None:
 
 
 @spoken
-def long_header(line: Line, told: Told, size: Size = "64k") -> None:
+def long_header(line: Line, told: Told, size: Held = "64k") -> None:
     """One header line is `size` bytes long."""
     _say(line, told, b"X-Long: ".ljust(units.size(size), b"x"))
 

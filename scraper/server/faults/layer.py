@@ -86,6 +86,12 @@ class Faults(Layer):
             answer = partial(fault.answer, inner=answer)
         return _watched(answer(request), strike)
 
+    def idle(self) -> list[int]:
+        """Which rules, from 0, have struck nothing so far, though they may (`times` is not 0)."""
+        with self._lock:
+            struck = {at for (at, _), number in self._counts.items() if number > self.rules[at].after}
+        return [at for at, rule in enumerate(self.rules) if at not in struck and rule.times != 0]
+
     def _strike(self, kind: Callable[[Fault], bool], url: str) -> tuple[list[Fault], Strike]:
         """The faults of that kind that are due for this URL now, counted and noted."""
         with self._lock:

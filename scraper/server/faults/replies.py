@@ -11,7 +11,7 @@ from typing import Literal
 
 from scraper.server.answers import HTML, Answer, Response
 from scraper.server.conditional import write_date
-from scraper.server.faults.fault import Count, Place, answered, position
+from scraper.server.faults.fault import Count, MaybeValue, Place, Value, answered, position
 from scraper.server.faults.told import take_apart, whole_body
 from scraper.server.request import Request
 from scraper.server.site import Answerer
@@ -24,7 +24,7 @@ _Digest = Literal["Repr-Digest", "Content-Digest", "Digest", "Content-MD5"]
 
 @answered
 def status(
-    request: Request, inner: Answerer, code: int = 503, retry_after: int | str | None = None, body: str = ""
+    request: Request, inner: Answerer, code: int = 503, retry_after: MaybeValue = None, body: str = ""
 ) -> Answer:
     """A status. `retry_after` is seconds, any text, or `date+2`, `date-60`: an HTTP date so far from now."""
     fields = [("Content-Type", HTML)]
@@ -34,7 +34,7 @@ def status(
 
 
 @answered
-def redirect(request: Request, inner: Answerer, to: str = "", code: int = 302) -> Answer:
+def redirect(request: Request, inner: Answerer, to: Value = "", code: int = 302) -> Answer:
     """A redirect to `to`, which may be anything; to itself, so a loop, if it is not given."""
     return Response(code, [("Location", to or request.target)])
 
@@ -55,7 +55,9 @@ def no_location(request: Request, inner: Answerer, code: int = 302) -> Answer:
 
 
 @answered
-def two_locations(request: Request, inner: Answerer, to: str = "/", other: str = "/other", code: int = 302) -> Answer:
+def two_locations(
+    request: Request, inner: Answerer, to: Value = "/", other: Value = "/other", code: int = 302
+) -> Answer:
     """A redirect that says it twice, differently."""
     return Response(code, [("Location", to), ("Location", other)])
 
