@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -46,15 +47,27 @@ def schema() -> None:
 @click.command(short_help="write a commented job file to begin with", epilog=examples("init"))
 @click.argument("file", default="job.yaml", type=click.Path(dir_okay=False, path_type=Path))
 def init(file: Path) -> None:
-    """Writes a commented job to FILE (job.yaml), and its schema beside it. An existing file is left alone."""
+    """Writes a commented job to FILE (job.yaml), named after it, and its schema beside it.
+
+    An existing file is left alone.
+    """
     from scraper.job.schema import schema as text
 
     try:
         with file.open("x", encoding="utf-8") as new:
-            new.write(resources.files("scraper.samples").joinpath("template.yaml").read_text("utf-8"))
+            new.write(_template(file.stem))
     except FileExistsError:
         raise errors.UsageError(f"{file} is there already; it is left alone") from None
     except OSError as error:
         raise errors.UsageError(f"{file}: {error.strerror}") from error
     file.with_name("job.schema.json").write_text(text(), "utf-8")
     click.echo(f"wrote {file}; next: scraper validate {file}, then scraper run {file}", err=True)
+
+
+def _template(stem: str) -> str:
+    """The commented job, by the name of its file where a job may be called so."""
+    text = resources.files("scraper.samples").joinpath("template.yaml").read_text("utf-8")
+    if not re.fullmatch(r"[a-z0-9_-]+", stem):
+        return text
+    text = re.sub(r"^name: my-job\b *", f"name: {stem:<30}", text, flags=re.M)
+    return text.replace("my-job", stem)

@@ -17,6 +17,7 @@ from scraper.state.db import Database, Row
 _MOST = 2**63 - 1
 """What SQLite takes; no run comes to so many."""
 
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run that is under way; `date` is its start, `last_run` the start of the last complete one."""

@@ -103,10 +103,20 @@ class Veil:
         if text.isascii():
             return self.text(text)
         try:
-            data = text.encode("latin-1")
+            return self._bytes(text.encode("latin-1")).decode("latin-1")
         except UnicodeEncodeError:
             return self.text(text)
-        return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape").decode("latin-1")
+
+    def _bytes(self, data: bytes) -> bytes:
+        """As `text`, of bytes that are UTF-8 or, where they are not, perhaps Latin-1."""
+        text = data.decode("utf-8", "surrogateescape")
+        hidden = self.text(text).encode("utf-8", "surrogateescape")
+        if text.isascii() or all(value.isascii() for value in self._values()):
+            return hidden
+        return self.text(hidden.decode("latin-1")).encode("latin-1", "xmlcharrefreplace")
+
+    def _values(self) -> list[str]:
+        return [*self._known.values(), *(real for real, _ in self._others())]
 
     def field(self, name: str, value: str) -> str:
         """The value of a header field; those of cookies are hidden whatever they are."""
@@ -131,7 +141,7 @@ class Veil:
     def _text_in(self, data: bytes, media: str) -> bytes:
         named, charset = _CHARSET.search(media), _UTF16.get(data[:2])
         if charset is None and named is None:
-            return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+            return self._bytes(data)
         charset = charset or ("utf-16-be" if named is not None and named[1] else "utf-16-le")
         try:
             text = data.decode(charset)

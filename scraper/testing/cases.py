@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from os.path import isfile  # which takes what cannot be looked at for none
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,7 @@ def load_cases(path: Path) -> list[Case]:
     if tests:
         return [_case(path, loaded, name, given, at) for at, (name, given) in enumerate(tests.items())]
     name = default_tape(loaded.job.name)
-    if (path.parent / name).is_file() and (path.parent / golden_of(name)).is_file():
+    if isfile(path.parent / name) and isfile(path.parent / golden_of(name)):
         return [_case(path, loaded, GOLDEN, TestCase(), None)]
     return []
 

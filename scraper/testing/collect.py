@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def _updated(node: CaseNode) -> list[str]:
 
 def _of_recording(tape: Path, path: Path) -> tuple[dict[str, str], int | None]:
     """The variables and the limit that a tape was recorded with, so that another one is of the same."""
-    if not tape.is_file():
+    if not isfile(tape):
         return {}, None
     from scraper.run.replay import limit_of, variables_of
     from scraper.tape.warc import Tape

@@ -22,6 +22,7 @@ from scraper.testing.wording import bounded
 
 Golden = Mapping[str, Any]
 _KEYS = {"exit_code": int, "pages": dict, "files": dict, "records": list, "warnings": list}
+_FILE_KEYS = {"bytes", "ending", "path", "sha256", "url"}
 
 
 def golden_of(facts: Facts) -> Golden:
@@ -48,7 +49,7 @@ def write(path: Path, golden: Golden) -> bool:
     text = json.dumps(golden, ensure_ascii=False, indent=1) + "\n"
     part = path.with_name(f"{path.name}.part")
     with refusal_told(path):
-        if path.is_file() and path.read_text("utf-8") == text:
+        if path.is_file() and path.read_bytes() == text.encode():
             return False
         try:
             part.write_text(text, "utf-8")
@@ -69,13 +70,28 @@ def read(path: Path) -> Golden:
     except OSError as error:
         cure = "write it with `scraper test --update`, or record the job anew with `scraper record`"
         raise TapeError(path, f"it cannot be read: {error.strerror}; {cure}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TapeError(path, f"it is no JSON: {error}; `scraper test --update` writes it anew") from error
     known = isinstance(golden, dict) and all(isinstance(golden.get(key), kind) for key, kind in _KEYS.items())
     if not known:
         raise TapeError(path, f"it lacks one of {', '.join(_KEYS)}; `scraper test --update` writes it anew")
     found: Golden = golden
+    if (wrong := next(_misshapen(found), None)) is not None:
+        raise TapeError(path, f"{wrong} in it is none; `scraper test --update` writes it anew")
     return found
+
+
+def _misshapen(golden: Golden) -> Iterator[str]:
+    """What somebody wrote into the file that cannot be compared."""
+    yield from (f"the ending of {key}" for key, ending in golden["pages"].items() if not isinstance(ending, str))
+    yield from (f"the warning {text!r}" for text in golden["warnings"] if not isinstance(text, str))
+    for key, one in golden["files"].items():
+        if not (isinstance(one, dict) and one.keys() >= _FILE_KEYS):
+            yield f"the file {key}"
+    for number, record in enumerate(golden["records"], 1):
+        names = [record.get(name) for name in ("_rule", "_url", "_key")] if isinstance(record, dict) else [number]
+        if not all(name is None or isinstance(name, str) for name in names):
+            yield f"record {number}"
 
 
 def differs(facts: Facts, aspect: str, golden: Golden) -> Iterator[str]:

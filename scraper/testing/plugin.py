@@ -9,6 +9,7 @@ alone.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,7 @@ def _has_golden(path: Path, text: bytes) -> bool:
     """Whether a tape and what is expected of it lie beside a job file."""
     name = _NAME.search(text)
     tapes = path.parent / "tapes"
-    return name is not None and (tapes / f"{name[1].decode()}.expect.json").is_file()
+    return name is not None and os.path.isfile(tapes / f"{name[1].decode()}.expect.json")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class Replays:
         from scraper.server.faults import read_faults
         from scraper.tape.warc import Tape
 
-        if not tape_path.is_file():
+        if not isfile(tape_path):
             raise TapeError(tape_path, f"there is no such tape; record it: scraper record {path}")
         with Tape.open(tape_path) as tape, tempfile.TemporaryDirectory(prefix="scraper-test-") as folder:
             given = {name: text_of(value) for name, value in case.vars.items()}

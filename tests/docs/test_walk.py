@@ -42,7 +42,7 @@ def test_a_walk_is_what_happens(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = [step for step in steps(document) if not step[0].startswith(NOT_HERE)]
-    assert len(found) >= 6
+    assert len(found) >= 5
     with Server(fixture_site()) as server:
         for command, told in found:
             if not command.startswith("scraper "):

@@ -61,6 +61,13 @@ def test_a_body_is_searched_in_its_encoding(code: str) -> None:
     assert found == "<p>é {env:KEY}</p>".encode(code)
 
 
+def test_a_secret_that_came_back_as_latin_1_is_found() -> None:
+    veil = Veil({"env:KEY": "schlüssel"})
+    assert veil.body("<p>größe schlüssel</p>".encode("latin-1"), ())[0] == "<p>größe {env:KEY}</p>".encode("latin-1")
+    assert veil.field("X-Echo", "größe schlüssel") == "größe {env:KEY}"
+    assert veil.field("X-Echo", "größe schlüssel".encode().decode("latin-1")).endswith(" {env:KEY}")
+
+
 @pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_a_packed_body_that_echoes_is_unpacked_and_another_one_is_not(
     name: str, pack: Callable[[bytes], bytes]

@@ -201,12 +201,26 @@ def test_a_missing_golden_file_is_told_with_the_cure(shop: Any) -> None:
         run_case(only(path))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"pages": {}}', '{"exit_code": "0"}'])
-def test_a_golden_file_that_is_none_is_told(shop: Any, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", '{"pages": {}}', '{"exit_code": "0"}', "[" * 100_000, "\xff",
+        '{"exit_code": 0, "pages": {}, "files": {"a": 1}, "records": [], "warnings": []}',
+        '{"exit_code": 0, "pages": {}, "files": {"a": {}}, "records": [], "warnings": []}',
+        '{"exit_code": 0, "pages": {}, "files": {}, "records": [1], "warnings": []}',
+        '{"exit_code": 0, "pages": {}, "files": {}, "records": [{"_url": []}], "warnings": []}',
+        '{"exit_code": 0, "pages": {}, "files": {}, "records": [], "warnings": [{}]}',
+        '{"exit_code": 0, "pages": {"GET /": []}, "files": {}, "records": [], "warnings": []}',
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_a_golden_file_that_is_none_is_told_and_can_be_written_anew(shop: Any, text: str) -> None:
     path = shop(*TWO)
-    (path.parent / "tapes" / "shop.expect.json").write_text(text)
-    with pytest.raises(TapeError, match=r"shop\.expect\.json"):
+    (path.parent / "tapes" / "shop.expect.json").write_text(text, "latin-1")
+    with pytest.raises(TapeError, match=r"shop\.expect\.json.*scraper test --update"):
         run_case(only(path))
+    update(only(path))
+    assert run_case(only(path)).ok
 
 
 def test_mistakes_of_a_job_are_told_when_its_cases_are_loaded(shop: Any) -> None:
