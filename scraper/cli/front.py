@@ -132,8 +132,13 @@ def _log_file(name: str) -> Iterator[TextIO]:
         file = open(name, "a", encoding="ascii")  # noqa: SIM115 - closed below
     except OSError as fault:
         raise errors.UsageError(f"--log {name}: {fault.strerror}") from fault
-    with file:
+    try:
         yield file
+    finally:
+        try:
+            file.close()
+        except OSError as fault:
+            click.echo(f"--log {name}: its end could not be written: {fault.strerror}", err=True)
 
 
 def _tell(server: Any, small: Any) -> None:

@@ -5,6 +5,7 @@ Commands are imported when they are called, so that `scraper get` starts at once
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -60,6 +61,19 @@ class Commands(click.Group):
             raise click.UsageError(f'no such command: "{first}"{hint}', ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; click would take a reader that is gone for exit 1, which means a bug."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _write_nowhere()  # whoever reads our output has gone; what stands on disk is in order
+            return errors.Exit.SIGINT
+        except OSError as error:
+            if error.errno != errno.ENOSPC or error.filename is not None:
+                raise
+            _write_nowhere()
+            raise errors.DiskError(f"what takes our output is full: {error.strerror}") from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table: nothing is imported to print the help."""
         with formatter.section("Commands"):
@@ -99,10 +113,11 @@ def cli(args: list[str] | None = None) -> int:
         return errors.Exit.SIGINT
     except errors.ScraperError as error:
         return tell(error)
-    except BrokenPipeError:
-        # Whoever reads our output has gone; what stands on disk is in order.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return errors.Exit.SIGINT
+
+
+def _write_nowhere() -> None:
+    """Nothing that is left in stdout's buffer is tried again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(error: errors.ScraperError) -> int:

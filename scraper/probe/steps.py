@@ -48,11 +48,17 @@ def target_of(url: str, send: str | None = None, service_: str | None = None) ->
     Raises:
         UsageError: it is none, or does not go with the options.
     """
+    if not url.isprintable():  # bytes that are no UTF-8 are not either
+        raise UsageError(f"{url!a}: a URL has no such characters; write them percent-encoded")
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme in ("http", "https"):
         if send is not None or service_ is not None:
             raise UsageError("--send and --service are for tcp:// and udp://")
-        if not urls.is_http(urls.fixed(url)):
+        try:
+            is_one = urls.is_http(urls.fixed(url))
+        except ValueError:  # as of an address in brackets that are not closed
+            is_one = False
+        if not is_one:
             raise UsageError(f"{url}: it is no http or https URL")
         return Target(url, "http")
     if scheme not in ("tcp", "udp"):

@@ -10,6 +10,7 @@ files by segments.
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,6 +48,7 @@ class Taping:
         db: the ledger, which knows the names of files.
 
     Raises:
+        BusyError: another run writes it.
         TapeError: what stands under its name is no WARC, or a file of an earlier run, or lies behind a symbolic link.
         DiskError: the disk refuses.
     """
@@ -56,6 +58,7 @@ class Taping:
         known: Mapping[str, str], failed: Callable[[BaseException], None], db: Database,
     ) -> None:  # fmt: skip
         self._recorder: Recorder | None = None
+        self._held: int | None = None
         self._goal = options.tape_to
         if options.dry or options.replay is not None or (self._goal is None and job.archive is None):
             return
@@ -64,15 +67,15 @@ class Taping:
 
         self._path = _archive(root, job.archive or "", db) if self._goal is None else _beside(self._goal)
         with refusal_told(self._path):
-            if self._goal is not None:
-                self._path.unlink(missing_ok=True)
-            writer = TapeWriter(self._path, _info(job, run, options))
+            writer = TapeWriter(self._path, _info(job, run, options), anew=self._goal is not None)
         try:
             self._recorder = Recorder(writer, outgoing, known, state / _SCRATCH, failed, options.now)
         except BaseException:
+            if self._goal is not None:
+                self._path.unlink(missing_ok=True)
             writer.close()
             raise
-        outgoing.tap = self._recorder
+        outgoing.tap, self._held = self._recorder, writer.hold()  # until it has its name
 
     def __enter__(self) -> Taping:
         return self
@@ -81,6 +84,9 @@ class Taping:
         self.close()
         if self._recorder is not None and self._goal is not None:
             self._path.unlink(missing_ok=True)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def close(self) -> None:
         """No more is put down; what was is on the tape. May be called again."""

@@ -12,6 +12,7 @@ What an earlier run was killed in the middle of, at the end of the file, is cut 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -32,7 +33,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from scraper import __version__
-from scraper.errors import TapeError
+from scraper.errors import BusyError, TapeError
 from scraper.tape.heads import SOFTWARE, STANDING, answer_head, fields_block, request_head, target_uri
 from scraper.tape.tail import find_end
 from scraper.tape.taken import Answered, Failure, Slice, Taken
@@ -57,19 +58,23 @@ class TapeWriter:
     """A WARC file that exchanges are appended to; each record is a gzip member where the name ends in `.gz`.
 
     Args:
-        path: the file, made where it is not there, in a folder that is.
+        path: the file, made where it is not there, in a folder that is. It is held until it is closed.
         info: fields of the warcinfo record that comes first; `software`, `format` and `conformsTo` are our own.
+        anew: what stands there goes.
 
     Raises:
+        BusyError: another writer holds it.
         TapeError: the file is no WARC, is damaged in its middle, is a symbolic link, or cannot be opened.
         OSError: the disk takes no more.
     """
 
-    def __init__(self, path: Path, info: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, info: Mapping[str, str], *, anew: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._file = _opened(path)
         try:
+            if anew:
+                self._file.truncate(0)
             self._end, self._gzip = self._begin()
             self._info_id = _new_id()
             with self._spool() as spool:
@@ -80,6 +85,8 @@ class TapeWriter:
                 writer.write_record(_fields_record(writer, "warcinfo", "", fields, named))
                 self._append(spool)
         except BaseException:
+            if not os.fstat(self._file.fileno()).st_size:
+                path.unlink(missing_ok=True)
             self._file.close()
             raise
 
@@ -90,6 +97,10 @@ class TapeWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def hold(self) -> int:
+        """A descriptor by which the file is held even when this is closed; whoever takes it closes it."""
+        return os.dup(self._file.fileno())
 
     def close(self) -> None:
         """No more is written. May be called again."""
@@ -167,10 +178,30 @@ def _opened(path: Path) -> FileIO:
         found = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         raise TapeError(path, _unwritable(error)) from error
-    if not stat.S_ISREG(os.fstat(found).st_mode):
-        os.close(found)
+    file = FileIO(found, "r+b")
+    try:
+        _hold(path, found)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _hold(path: Path, file: int) -> None:
+    """Keeps other writers out until the file is closed; a file that got another name meanwhile is not ours."""
+    about = os.fstat(file)
+    if not stat.S_ISREG(about.st_mode):
         raise TapeError(path, "it is no ordinary file; name another one")
-    return FileIO(found, "r+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = os.path.samestat(about, path.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        is_ours = False
+    except OSError as error:
+        log.warning("%s: it cannot be locked (%s); let no other run write it", path, error.strerror)
+        return
+    if not is_ours:
+        raise BusyError(f"another run writes {path}; wait for its end")
 
 
 def _unwritable(error: OSError) -> str:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from scraper.errors import Exit, ScraperError, TapeError
 from scraper.files.refusals import refusal_told
 from scraper.job.cases import TestCase, default_tape, golden_of
-from scraper.job.load import load
+from scraper.job.load import load, settle_secrets
 from scraper.model import Summary
+from scraper.secrets import each_text
 from scraper.testing import fields, golden
 from scraper.testing.facts import Facts, facts_of
 from scraper.testing.replays import Replays, StoppedError
@@ -83,10 +84,12 @@ def record_job(
         JobError: the job is wrong, or a secret is not set.
         TapeError, DiskError: the tape or the golden file cannot be written.
         StoppedError: a signal came; no tape was written.
+        BusyError: the job is being recorded already.
         NothingCameError: no page was read and no file saved; the tape that stood there is left as it is.
     """
     from scraper.run.control import Control as Stop
     from scraper.run.events import Events as Silent
+    from scraper.tape.veil import Veil
 
     control = control or Stop()
     loaded = load(path, variables=variables, overrides=overrides)
@@ -94,21 +97,21 @@ def record_job(
     name = default_tape(loaded.job.name)
     tape, beside = path.parent / name, path.parent / golden_of(name)
     new = tape.with_name(f".new-{tape.name}")
+    live = _live(loaded, new, limit, dict(variables or {}), events or Silent(), control)
     try:
-        live = _live(loaded, new, limit, dict(variables or {}), events or Silent(), control)
         if tape.is_file() and _is_nothing(live.summary):
             raise NothingCameError(_nothing_came(live, path, tape))
         with refusal_told(tape):
             new.replace(tape)
     finally:
-        if new.is_file():
-            new.unlink()
+        new.unlink(missing_ok=True)
     before = _before(beside)
     replayed = Replays(control).of(path, TestCase(), tape)
     changes = () if before is None else _differs(replayed, before)
     empty = [line for line in map(clean, fields.never_filled(replayed)) if not any(line in each for each in changes)]
     golden.write(beside, golden.golden_of(replayed))
-    size, differences = tape.stat().st_size, _differs(replayed, golden.golden_of(live), named=False)
+    lived = each_text(golden.golden_of(live), Veil(settle_secrets(loaded)).text)
+    size, differences = tape.stat().st_size, _differs(replayed, lived, named=False)
     return Recorded(tape, beside, size, live.summary, differences, changes, tuple(empty))
 
 
@@ -124,6 +127,7 @@ def _live(
             loaded, tape, dest=Path(folder), limit=limit, variables=variables, events=events, control=Stop(control)
         )
         if control.stop_code is not None or summary.exit_code == Exit.LIMIT:
+            tape.unlink(missing_ok=True)
             raise StoppedError(control.stop_code or Exit.LIMIT)
         return facts_of(loaded, Path(folder), summary)
 

@@ -44,6 +44,10 @@ def test_what_does_not_answer_is_exit_4_with_the_next_step_last_but_one(scraper:
         ("http://h/", "--send", "x"),
         ("http://h/", "--var", "a=1"),
         ("tcp://h:1", "--service", "x"),
+        ("http://[::1",),
+        ("http://h:99999/",),
+        ("http://h/\x1b[31m",),
+        ("tcp://h:1/\udcff",),
     ],
 )
 def test_wrong_usage_is_exit_2(args: tuple[str, ...], scraper: Any) -> None:

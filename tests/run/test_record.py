@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
+from scraper.errors import BusyError
 from scraper.job.load import from_data
 from scraper.run.control import Control
 from scraper.run.events import Events
@@ -358,6 +359,26 @@ def test_nothing_of_the_recording_is_left_over(recorded: Any, shelf: Any, items_
     one = recorded(shelf({"/b.bin": bytes(3_000_000)}), items_job())
     assert not (one.dest / ".scraper" / "tape").exists()
     assert len(one.one("/b.bin")[1]) == 3_000_000
+
+
+def test_a_job_is_recorded_by_one_at_a_time_and_the_second_hurts_nothing(
+    recorded: Any, site: Site, serve: Any, tmp_path: Path
+) -> None:
+    refused: list[str] = []
+    job = {"start": ["{{ base }}/a"], "rules": {"r": {"item": {"title": "b"}}}}
+
+    @site.route("/a")
+    def meanwhile(request: Any) -> str:
+        data = {"name": "job", "vars": {"base": "http://127.0.0.1:9"}, **job}
+        with pytest.raises(BusyError) as busy:
+            record(from_data(data, folder=tmp_path), tmp_path / "tapes" / "job.warc.gz", dest=tmp_path / "second")
+        refused.append(str(busy.value))
+        return "<b>one</b>"
+
+    one = recorded(serve(site), job)
+    assert refused == [f"another run writes {tmp_path}/tapes/.part-job.warc.gz; wait for its end"]
+    assert one.one("/a")[1] == b"<b>one</b>"
+    assert [path.name for path in (tmp_path / "tapes").iterdir()] == ["job.warc.gz"]
 
 
 def test_a_tape_that_cannot_be_written_stops_the_run(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import logging
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scraper.errors import BusyError
+from scraper.tape import writing
 from scraper.tape.taken import Failure
 from scraper.tape.warc import Tape, TapeError, TapeWriter
 from tests.tape.warcs import check, kinds, read, record, starts, took
@@ -171,6 +175,29 @@ def test_one_gzip_member_that_was_cut_is_not_thrown_away(tmp_path: Path) -> None
     path.write_bytes(gzip.compress(b"".join([record("warcinfo", b"a: b"), record("request", os.urandom(999))]))[:-400])
     with pytest.raises(TapeError, match="`warcio recompress` mends that"):
         append(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_writer_at_a_time_has_a_tape(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with TapeWriter(path, {}):
+        for anew in (False, True):
+            with pytest.raises(BusyError, match=f"another run writes {path}"):
+                TapeWriter(path, {}, anew=anew)
+    with TapeWriter(path, {"scraper-run": "2"}, anew=True):
+        pass
+    with Tape.open(path) as tape:
+        assert tape.info == {"scraper-run": "2"}
+
+
+def test_a_tape_that_could_not_be_begun_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: Any, data: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writing, "_write_all", full)
+    with pytest.raises(OSError, match="No space left"):
+        TapeWriter(tmp_path / "t.warc", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_symbolic_link_is_written_through_and_nothing_but_a_file_is_written_to(tmp_path: Path) -> None:

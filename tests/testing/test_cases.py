@@ -262,6 +262,22 @@ def test_recording_tells_what_it_wrote_and_that_the_replay_is_the_live_run(tmp_p
     ]
 
 
+def test_a_secret_that_a_page_writes_otherwise_is_not_told_as_what_the_replay_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", 'qu"ote\\d-1234')
+    site, path = Site(), tmp_path / "shop.yaml"
+    site.route("/")(lambda request: f"<b>{json.dumps(request.headers.get('X-Key'))}</b>")
+    with Server(site) as server:
+        path.write_text(
+            f"name: shop\nstart: [{{url: '{server.url}/', headers: {{X-Key: \"{{{{ env('KEY') }}}}\"}}}}]\n"
+            "rules: {page: {item: {told: b}}}\n"
+        )
+        made = record_job(path)
+    assert made.differences == ()
+    assert '"{env:KEY}"' in json.loads(made.golden.read_text())["records"][0]["told"]
+
+
 def test_a_recording_that_is_stopped_writes_nothing(tmp_path: Path) -> None:
     path, control = tmp_path / "shop.yaml", Control()
     path.write_text(JOB.format(base="http://127.0.0.1:9"))
