@@ -33,7 +33,7 @@ slow: $(STAMP)  ## the slow tests: kill -9 at random moments, and the like
 kill: $(STAMP)  ## 200 kill -9 over a batch of 2,000 files, by each transport (about four minutes); tells figures
 	@$(BIN)/python -m pytest -m kill
 
-faults: $(STAMP)  ## every fault, SEEDS times each, injected into replays of the sample jobs (180 is 20 a job: 40 minutes)
+faults: $(STAMP)  ## every fault, SEEDS times each, injected into replays of the sample jobs (180 is 20 a job: 20 minutes)
 	@SEEDS=$(or $(SEEDS),20) $(BIN)/python -m pytest -n auto -m "" tests/faults/test_injected.py
 
 # The cases are data of others, and no part of this: CONFORMANCE=folder names where their JSON files lie.

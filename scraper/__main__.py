@@ -12,7 +12,7 @@ COLLECTED = 20_000
 
 
 def _nowhere() -> TextIO:
-    """In the place of a stream that was closed (`>&-`): nothing we open takes its number, to be written to by others."""
+    """In the place of a stream that was closed (`>&-`): nothing that we open takes its number then."""
     return open(os.devnull, "w", encoding="utf-8")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import shlex
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -244,3 +247,22 @@ def test_a_reader_that_goes_away_is_no_bug(process: Any, site: Site, serve: Any,
     code = one.popen.wait(30)
     one.read_all()
     assert (code != 1, "bug" in one.err, "Traceback" in one.err) == (True, False, False), one.err
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "says"),
+    [
+        ("| true", 130, ""),
+        ("> /dev/full", 5, "scraper: what takes our output is full: No space left on device"),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+def test_output_that_nobody_takes_is_no_bug(where: str, code: int, says: str) -> None:
+    command = f"set -o pipefail; {shlex.quote(sys.executable)} -m scraper schema {where}"
+    path = os.pathsep.join(each for each in sys.path if each)
+    told = subprocess.run(
+        ["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert (told.returncode, told.stderr.strip()) == (code, says)
