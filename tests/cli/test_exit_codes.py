@@ -262,7 +262,7 @@ def test_output_that_nobody_takes_is_no_bug(where: str, code: int, says: str) ->
     command = f"set -o pipefail; {shlex.quote(sys.executable)} -m scraper schema {where}"
     path = os.pathsep.join(each for each in sys.path if each)
     told = subprocess.run(
-        ["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False,
         env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert (told.returncode, told.stderr.strip()) == (code, says)
