@@ -27,7 +27,7 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 _LARGEST = 1024 * 1024 + 1
 """Bytes of a file that are looked at: a job has no more."""
 _TESTS = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?[\"']?tests[\"']?[ \t]*:")
-_OF_A_JOB = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?[\"']?(?:start|rules)[\"']?[ \t]*:")
+_OF_A_JOB = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?[\"']?start[\"']?[ \t]*:")
 _NAME = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?[\"']?name[\"']?[ \t]*:[ \t]*[\"']?([a-z0-9_-]+)")
 
 
