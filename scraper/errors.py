@@ -288,3 +288,14 @@ class SkippedError(RequestError):
     def ending(self) -> str:
         """`skipped:<why>`."""
         return f"skipped:{self.name}"
+
+
+CLASSES = {
+    each.name: each
+    for each in RequestError.__subclasses__()
+    if each not in (StatusError, SkippedError)  # made of more than a message
+}
+"""The classes of failures (DESIGN section 3) by their names; a kind of one that another module makes is none.
+
+Beside them stand `http:<status>` and `name`, which no request ends by.
+"""

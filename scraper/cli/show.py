@@ -23,7 +23,6 @@ from scraper.units import human_bytes, human_seconds
 
 LINES = 4
 PAUSE = 0.1
-_COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
 
 
 class Shown(Events):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from scraper import units
+from scraper import errors, units
 from scraper.job.cases import CaseExpect, NamedCase, TestCase, comparison
 from scraper.job.fields import did_you_mean
 from scraper.job.model import ItemField, Job, Nested
@@ -20,10 +20,7 @@ from scraper.page.selectors import SelectorError, compile_selector
 Names = Mapping[str, Any]
 FILES = "_files"
 """Under this name `filled` asks for the files of an item."""
-CLASSES = (
-    "dns", "connect", "timeout", "stalled", "tls", "proxy", "redirect", "protocol", "length", "encoding", "digest",
-    "type", "shape", "limit", "disk", "busy", "name",
-)  # fmt: skip
+CLASSES = (*errors.CLASSES, "name")
 """Classes of failures (DESIGN section 3); beside them stands `http:<status>`."""
 _ENDINGS = ("ok", "saved", "unchanged")
 _ENDING = re.compile(r"ok|saved|unchanged|skipped:.+|failed:(?:http:\d{3}|\w+)")

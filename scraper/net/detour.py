@@ -100,18 +100,8 @@ def _failure(given: dict[str, Any], url: str) -> errors.RequestError:
     ending = str(given["ending"])
     if ending.startswith(SKIPPED):
         return errors.SkippedError(url, ending.removeprefix(SKIPPED), given["message"])
-    kind = _CLASSES.get(ending.removeprefix("failed:"), errors.ProtocolError)
+    kind = errors.CLASSES.get(ending.removeprefix("failed:"), errors.ProtocolError)
     error = kind(url, given["message"], sent=bool(given["sent"]), final=bool(given["final"]))
     if isinstance(error, errors.ProxyError):  # it was tried again if the list had another one
         error.others, error.ready = int(given["more"]), bool(given["more"])
     return error
-
-
-_CLASSES = {
-    each.name: each
-    for each in vars(errors).values()
-    if isinstance(each, type)
-    and issubclass(each, errors.RequestError)
-    and each not in (errors.RequestError, errors.StatusError, errors.SkippedError)  # made of other things
-}
-"""By the name of the ending; classes of other modules, which are kinds of these, are none of them."""

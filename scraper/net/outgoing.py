@@ -312,11 +312,6 @@ class Outgoing:
             own += filter(None, [self.cookies.header_for(url)])
         return wire_text("Cookie", "; ".join(own))
 
-    @cached_property
-    def has_cookies(self) -> bool:
-        """Whether the job itself names any."""
-        return bool(self._named)
-
     def auth(self, wire_: Wire, url: str) -> Credentials | None:
         """At home the request's own, the job's, else the user and password of the URL; `url` is as it goes out."""
         auth = self._auth_for(wire_)

@@ -17,6 +17,7 @@ from scraper.job.load import from_data
 from scraper.model import Summary
 from scraper.run.kit import Options
 from scraper.run.runner import run
+from tests.listening import Listening
 
 QUICK = {"retry": {"attempts": 1, "first_wait": 0}, "timeout": {"connect": 5, "read": 5}}
 
@@ -75,27 +76,13 @@ def run_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> RunJob:
     return run_it
 
 
-class Proxy:
+class Proxy(Listening):
     """A forward proxy that speaks CONNECT too, as small as can be; `heads` are what it was told."""
 
     def __init__(self, refusal: bytes = b"") -> None:
         self.heads: list[str] = []
         self.refusal = refusal
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        self.listen()
 
     def _serve(self, client: socket.socket) -> None:
         with client:

@@ -7,7 +7,6 @@ import ipaddress
 import json
 import socket
 import ssl
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -25,6 +24,7 @@ from scraper.probe.lines import lines
 from scraper.probe.patience import Patience
 from scraper.run.probing import bare, settings_of
 from scraper.server import Server, Site
+from tests.listening import Listening
 
 NOW = datetime.datetime.now(datetime.UTC)
 LOCAL = ("127.0.0.1", "localhost")
@@ -91,32 +91,16 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # -- servers -----------------------------------------------------------------------------------------------
 
 
-class Listener:
+class Listener(Listening):
     """Accepts, and hands each connection to `serve`; `port` is its port."""
 
     def __init__(self, serve: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
-        self._serve = serve
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._talk = serve
+        self.listen(host)
 
-    def close(self) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._one, args=(client,), daemon=True).start()
-
-    def _one(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
-            self._serve(client)
+            self._talk(client)
 
 
 def _tls_context(certs: Path, name: str, least: str | None, most: str | None, *, ask: bool = False) -> ssl.SSLContext:

@@ -31,6 +31,7 @@ from scraper.net.session import Session
 from scraper.net.session.threads import RequestsTransport
 from scraper.net.transport import Transport
 from scraper.server import Raw, Seen, Server, Site
+from tests.listening import Listening
 
 PATIENCE = {"timeout": {"connect": 5, "read": 5}}
 JOIN = 60.0
@@ -337,7 +338,7 @@ def _make_certificate(folder: Path, name: str, subject: str) -> None:
         _openssl(folder, "ca", "-batch", "-notext", "-config", "ca.cnf", *signed, *times)
 
 
-class TlsServer:
+class TlsServer(Listening):
     """Answers each request with `hello`.
 
     Attributes:
@@ -363,23 +364,12 @@ class TlsServer:
         if ask:
             self._context.verify_mode = ssl.CERT_REQUIRED if ask == "must" else ssl.CERT_OPTIONAL
             self._context.load_verify_locations(certs / "client.pem")
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
+        self.listen()
         self.url = f"https://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        super().close()
 
     def _serve(self, client: socket.socket) -> None:
         self.connections += 1

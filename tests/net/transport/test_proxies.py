@@ -16,6 +16,7 @@ import pytest
 from scraper import secrets
 from scraper.net.outgoing import Wire
 from scraper.server import Server
+from tests.listening import Listening
 
 BASIC = "Basic " + base64.b64encode("us er:p@ss/wörd".encode()).decode()
 QUOTED = "us%20er:p%40ss%2Fw%C3%B6rd@"
@@ -316,7 +317,7 @@ def test_a_forwarding_proxy_that_breaks_off(answer: bytes, carry: Any, proxy_of:
 # -- SOCKS (RFC 1928, RFC 1929) ----------------------------------------------------------------------------
 
 
-class Socks:
+class Socks(Listening):
     """A SOCKS5 server; `asked` are the hosts as they were named, `users` who asked."""
 
     def __init__(self, user: str = "", refuse: int = 0) -> None:
@@ -324,21 +325,7 @@ class Socks:
         self.users: list[str] = []
         self._user = user
         self._refuse = refuse
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        self.listen()
 
     def _serve(self, client: socket.socket) -> None:
         with client, client.makefile("rb") as asked:
