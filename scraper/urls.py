@@ -182,6 +182,8 @@ def _ascii_host(netloc: str) -> str:
     if netloc.isascii():
         return netloc
     userinfo, at, rest = netloc.rpartition("@")
+    if not secrets.names(userinfo):  # a mark stays what it is: it becomes its value when it goes out
+        userinfo = _percent_encoded(userinfo)
     host, colon, port = rest.partition(":")
     try:
         return userinfo + at + host.encode("idna").decode("ascii") + colon + port

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scraper import secrets, units, urls
@@ -34,6 +34,7 @@ def test_two_urls_of_one_page_have_one_canonical_form(url: str, same: str) -> No
 
 
 @given(TEXT, TEXT)
+@example("/\x80@", "")
 def test_a_joined_url_is_ascii_without_blanks_and_stays_as_it_is(path: str, query: str) -> None:
     joined = urls.join("http://h:8000/a/b", f"/{path}?{query}")
     assert joined == "" or (joined.isascii() and not any(char.isspace() for char in joined))
