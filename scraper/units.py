@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -103,6 +104,29 @@ def bound(text: str | int | float) -> Bound:
         raise ValueError(f'{text!r} is not a condition; write for example ">= 20" or "<= 1%"')
     relation = "==" if found[1] == "=" else found[1]
     return Bound(relation, float(found[2]), percent=bool(found[3]))
+
+
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_PIECE = re.compile(rf"{_NUMBER}\s*(s|min|m|h|d|w)\s*")
+
+
+def duration(value: int | float | str) -> float:
+    """Seconds from `90`, `45s`, `30m`, `3h`, `1h 30m`, `7d`, `2w`.
+
+    Raises:
+        ValueError: not a duration.
+    """
+    text = str(value).strip()
+    pieces = list(_PIECE.finditer(text))
+    if pieces and "".join(piece[0] for piece in pieces) == text:
+        return sum(float(piece[1]) * _SECONDS[piece[2]] for piece in pieces)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{value!r} is not a duration; write seconds, or 45s, 30m, 3h, 1h 30m, 7d")
+    return seconds
 
 
 def human_bytes(count: float) -> str:

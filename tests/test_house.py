@@ -22,6 +22,7 @@ FLOORS = {
     "scraper.values": 0,
     "scraper.job": 1,
     "scraper.job.parts": 0,
+    "scraper.job.after": 0,
     "scraper.job.model": 0,
     "scraper.job.faults": 2,
     "scraper.job.load": 2,

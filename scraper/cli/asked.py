@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,23 @@ from scraper.errors import UsageError
 
 if TYPE_CHECKING:
     from scraper.job.loaded import Loaded
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def ledger_options(command: F) -> F:
+    """What every command that asks the ledger takes beside JOB: `dest`, `state`, `variables` and `as_json`."""
+    options = (
+        click.option("-d", "--dest", type=_FOLDER, metavar="DIR", help="The folder a run wrote to."),
+        click.option("--state", type=_FOLDER, metavar="DIR", help="Where the ledger lives, if not below it."),
+        click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from scraper.job.fields import GLOBAL_NAMES, did_you_mean, is_template
 from scraper.job.filters import moment
 from scraper.job.model import Accept, Job
 from scraper.job.parts import LongSelector, Range
-from scraper.job.places import Finding, Path
+from scraper.job.places import HOOKS, Finding, Path
 from scraper.job.template import TemplateError, env_names, render_text, used_names
 from scraper.job.uses import OF_FILE, Scope, Use, uses
 from scraper.lists.axes import AxisError, step_in_time, values
@@ -183,10 +183,12 @@ def _expect(job: Job, names: Names) -> Iterator[Finding]:
 
 
 def _commands(job: Job, names: Names) -> Iterator[Finding]:
-    for at, command in enumerate(job.on_finish):
-        if command.when is not None and not is_template(command.when):
-            message = 'a selector has no page here; write a template such as "{{ summary.exit_code != 0 }}"'
-            yield Finding(("on_finish", at, "when"), message)
+    for key in (*HOOKS, "notify"):
+        for at, one in enumerate(getattr(job, key)):
+            if one.when is not None and not is_template(one.when):
+                example = "{{ file.bytes > 1000 }}" if key == "on_file" else "{{ summary.exit_code != 0 }}"
+                message = f'a selector has no page here; write a template such as "{example}"'
+                yield Finding((key, at, "when"), message)
 
 
 # -- numbers and URLs --------------------------------------------------------------------------------------

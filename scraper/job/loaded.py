@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scraper.errors import Mistake
-from scraper.job.places import Finding, Places
+from scraper.job.places import HOOKS, Finding, Places
 from scraper.job.places import Path as Where
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ class Loaded:
 
 def as_written(finding: Finding, data: dict[str, Any]) -> Finding:
     """The finding with its path in the file: the model makes lists of what may stand alone."""
-    path, written = finding.path, data.get("on_finish")
-    if path[0] == "on_finish" and isinstance(written, list) and all(isinstance(one, str) for one in written):
-        path = ("on_finish", path[-1])
+    path = finding.path
+    written = data.get(path[0]) if path[:1] and path[0] in HOOKS else None
+    if isinstance(written, list) and all(isinstance(one, str) for one in written):
+        path = (path[0], path[-1])
     from scraper.job import words
 
     return replace(finding, path=words.path_of(path, data))

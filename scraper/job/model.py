@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from scraper.job.after import Commands, Cron, Limits, Metrics, Notices, TimeZone
 from scraper.job.cases import Cases
 from scraper.job.parts import (
     LANGUAGES,
@@ -44,7 +44,6 @@ from scraper.job.parts import (
     Upload,
     by_kind,
     chosen_by,
-    no_bool,
     tag,
 )
 
@@ -400,48 +399,6 @@ class RunExpect(Model):
     drop: Bound | None = None
 
 
-class Command(Model):
-    """A command as an argument list, never a shell line."""
-
-    run: tuple[Annotated[str, BeforeValidator(no_bool)], ...] = Field(min_length=1)
-    when: str | None = None
-
-
-def _commands(value: Any) -> Any:
-    """`[a, b]`, `{run: [...]}` or a list of these, as a list of commands."""
-    one = (
-        [value]
-        if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
-        else value
-    )
-    if not isinstance(one, (list, tuple)):
-        raise ValueError("expected an argument list such as [notify-send, done], never a shell line")
-    return tuple({"run": each} if isinstance(each, (list, tuple)) else each for each in one)
-
-
-_Argv = list[str]
-
-
-def _cron(value: str) -> str:
-    from datetime import UTC, datetime
-
-    try:
-        CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
-    except CronSimError as error:
-        raise ValueError(f'{value!r} is not a cron line ({error}); five fields as in "0 3 * * *"') from error
-    return value
-
-
-def _timezone(value: str) -> str:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{value!r} is not a time zone; write one such as Europe/Berlin") from error
-    return value
-
-
 _NAME = re.compile(r"[a-z0-9_-]+")
 
 
@@ -474,12 +431,14 @@ class Job(Model):
     ] = Records.model_construct()
     archive: Annotated[str, AfterValidator(_archive)] | None = None
     expect: RunExpect = RunExpect.model_construct()
-    schedule: Annotated[str, AfterValidator(_cron)] | None = None
-    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
-    on_finish: Annotated[
-        tuple[Command, ...],
-        BeforeValidator(_commands, json_schema_input_type=_Argv | Command | list[_Argv | Command]),
-    ] = ()
+    limits: Limits = Limits.model_construct()
+    schedule: Cron | None = None
+    timezone: TimeZone | None = None
+    on_finish: Commands = ()
+    on_failure: Commands = ()
+    on_file: Commands = ()
+    notify: Notices = ()
+    metrics: Metrics = Metrics.model_construct()
     tests: Cases = {}
 
     def entry(self, index: int) -> StartEntry:

@@ -10,6 +10,9 @@ from scraper.errors import Mistake
 Path = tuple[str | int, ...]
 """The way to a value from the top of the job: keys, and positions in lists from 0."""
 
+HOOKS = ("on_finish", "on_failure", "on_file")
+"""The keys of a job that hold commands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:

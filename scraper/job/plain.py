@@ -40,10 +40,13 @@ def plain_job(lists: Iterable[tuple[str, str]], jobs: int) -> Any:
         jobs: files at once, of one host too.
     """
     return _Job(
-        name="get", about="", dest=None, vars={}, http=_http(), login=(), rules={}, on_finish=(), schedule=None,
-        timezone=None, archive=None, tests={}, start=tuple(_entry(path, column) for path, column in lists),
+        name="get", about="", dest=None, vars={}, http=_http(), login=(), rules={}, schedule=None, timezone=None,
+        on_finish=(), on_failure=(), on_file=(), notify=(), archive=None, tests={},
+        start=tuple(_entry(path, column) for path, column in lists),
         polite=SimpleNamespace(robots="obey", per_host=jobs, delay=0, rate=None, hosts={}),
         files=_files(jobs), records=SimpleNamespace(path="records.jsonl", gone="drop"),
+        limits=SimpleNamespace(min_free=None, deadline=None, quota=None, failures=None),
+        metrics=SimpleNamespace(textfile=None, statsd=None),
         expect=SimpleNamespace(items=None, files=None, failed=None, filled={}, drop=None, model_fields_set=frozenset()),
     )  # fmt: skip
 

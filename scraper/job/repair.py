@@ -49,7 +49,7 @@ def _stand_in(path: Path) -> Any:
             return {"select": dict(_SELECTOR)}
         case ("login", int()):
             return {"get": _URL}
-        case ("on_finish", int()):
+        case ("on_finish" | "on_failure" | "on_file", int()):
             return ["true"]
     return None
 

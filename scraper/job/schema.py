@@ -29,7 +29,12 @@ _ABOUT = {
     "expect": 'What a run must bring, as in items: ">= 20"; else exit code 7.',
     "schedule": 'When to run: a cron line such as "0 3 * * *".',
     "timezone": "The time zone of the schedule, such as Europe/Berlin.",
+    "limits": "What ends a run early (exit 5); it stays open: min_free, deadline, quota, failures.",
     "on_finish": "Commands to run at the end, each an argument list.",
+    "on_failure": "Commands to run at the end of a run whose exit code is not 0.",
+    "on_file": "Commands to run for each file that was saved.",
+    "notify": "Where the end of a run is told: a URL that gets the summary as JSON, or one of Apprise's.",
+    "metrics": "Where figures of a run go: a Prometheus textfile, a StatsD.",
     "tests": "Offline tests: cases that are replayed from a tape (`scraper record`, `scraper test`, pytest).",
 }
 

@@ -12,7 +12,7 @@ from scraper.job.places import Finding, Path
 from scraper.job.template import TemplateError, env_names, render
 from scraper.job.uses import Scope, Use, settings_scope, texts
 
-SECTIONS = ("http", "polite", "dest")
+SECTIONS = ("http", "polite", "dest", "metrics")
 
 
 class Settling:

@@ -25,7 +25,7 @@ from scraper.job.model import (
     Rule,
 )
 from scraper.job.parts import Expect, LongSelector, Model, RequestParts
-from scraper.job.places import Path
+from scraper.job.places import HOOKS, Path
 from scraper.model import Summary
 from scraper.page.selectors import languages
 
@@ -37,6 +37,8 @@ OF_PAGE = frozenset(["rule", "page"])
 OF_FILE = frozenset(["rule", "page", "index", "url", "host", "dir", "filename", "stem", "ext"])
 PAGE_FIELDS = frozenset(["url", "n", "status", "headers"])
 SUMMARY_FIELDS = frozenset(one.name for one in fields(Summary))
+FILE_FIELDS = frozenset(["path", "name", "url", "ending", "status", "bytes", "sha256", "type", "seconds"])
+"""Of a file that was saved, in `on_file`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def settings_scope(variables: Iterable[str]) -> Scope:
 
 
 def uses(job: Job) -> Iterator[Use]:
-    """Every use in start, login, rules, files and on_finish."""
+    """Every use in start, login, rules, files, the commands and notify."""
     variables = frozenset(job.vars)
     scope = Scope(EVERYWHERE | variables, {"vars": variables, "page": PAGE_FIELDS, "saved": frozenset()})
     saved: set[str] = set()
@@ -96,9 +98,10 @@ def uses(job: Job) -> Iterator[Use]:
     for name, rule in job.rules.items():
         yield from _Rule(("rules", name), rule, scope.plus(*OF_PAGE), _row_is_item(job, name)).uses()
     yield Use(("files", "path"), "text", job.files.path, _any_item(job, scope.plus(*OF_FILE)))
-    for at, command in enumerate(job.on_finish):
-        finish = scope.plus(summary=SUMMARY_FIELDS)
-        yield from texts(("on_finish", at), command.model_dump(), finish)
+    finish, saved_file = scope.plus(summary=SUMMARY_FIELDS), scope.plus(file=FILE_FIELDS)
+    for key in (*HOOKS, "notify"):
+        for at, one in enumerate(getattr(job, key)):
+            yield from texts((key, at), one.model_dump(), saved_file if key == "on_file" else finish)
 
 
 def texts(path: Path, value: Any, scope: Scope) -> Iterator[Use]:

@@ -28,6 +28,7 @@ from scraper.net.rate import Rate
 from scraper.net.robots import Robots
 from scraper.run import sheets, sources, transports
 from scraper.run.control import Logins, Renewals, Tokens, Window
+from scraper.run.errand import Errand
 from scraper.run.events import Events
 from scraper.state.bodies import Bodies
 from scraper.state.ledger import Ledger
@@ -56,6 +57,7 @@ class Options:
         bare: whether it is a `get`: rows are files alone, without items and records.
         replay: where it is answered from, if it is answered from a tape.
         tape_to: the tape on which all exchanges are put down; tape_vars: the variables that were given, for its info.
+        errand: what the run is for, where it is no ordinary one.
     """
 
     dest: Path | None = None
@@ -68,6 +70,7 @@ class Options:
     replay: Replay | None = None
     tape_to: Path | None = None
     tape_vars: Mapping[str, str] = field(default_factory=dict)
+    errand: Errand | None = None
 
 
 @dataclass
@@ -242,10 +245,11 @@ def _unreadable(http: Http, folder: Path) -> Iterator[tuple[tuple[str | int, ...
             yield where, str(error)
 
 
-def fingerprint(loaded: Loaded, limit: int | None, lists: Mapping[str, str]) -> str:
-    """By what an open run is recognised: start (a list by its content), rules, vars and limit (DESIGN 2)."""
+def fingerprint(loaded: Loaded, limit: int | None, lists: Mapping[str, str], errand: Any = None) -> str:
+    """By what an open run is recognised: start (a list by its content), rules, vars, limit (DESIGN 2), and errand."""
     start = [_by_content(entry, lists) if isinstance(entry, dict) else entry for entry in loaded.data["start"]]
     parts = [start, loaded.data.get("rules"), dict(loaded.variables), limit]
+    parts += [] if errand is None else [errand]
     # Not sorted: the order of rules and fields says something too.
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 

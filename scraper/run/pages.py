@@ -30,7 +30,7 @@ _GOOD = frozenset(range(200, 300)) - {206}
 class PageWorker(Looper[PageTask]):
     """Fetches and reads pages."""
 
-    kind = "page"
+    kind = of = "page"
     _met: list[tuple[int, Request]] = []
     """The readings whose `expect` the page at hand has met; what came since is done behind it, by `reread`."""
 

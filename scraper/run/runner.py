@@ -14,42 +14,31 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scraper import errors, urls
-from scraper.download.engine import Engine
+from scraper import errors
 from scraper.errors import Exit
-from scraper.files import naming
-from scraper.files.parts import OutputFolder
-from scraper.files.power import DurableFolder, keep_folder
 from scraper.files.refusals import refusal_told
-from scraper.job.fields import base_names
-from scraper.model import State, Summary
-from scraper.net.courier import Courier
-from scraper.net.hosts import Scheduler, policy_for
+from scraper.model import Summary
+from scraper.run import after, opening, results, rows, transports
 from scraper.run import kit as kits
-from scraper.run import results, rows, transports
-from scraper.run.admission import ASKING
-from scraper.run.control import Control, Tokens, window_of
+from scraper.run.control import Control
 from scraper.run.crews import crew_for
 from scraper.run.events import Events
+from scraper.run.feeding import Feeder
 from scraper.run.files import AskWorker, FileSource
-from scraper.run.kit import Kit, Options
+from scraper.run.kit import Options
 from scraper.run.logfile import run_log
+from scraper.run.opening import STATE
 from scraper.run.sources import dest_of
-from scraper.run.taping import Taping, job_for
-from scraper.run.windows import newest_first, windows
-from scraper.run.work import Looper, Work, file_work, page_work, put_back
+from scraper.run.taping import job_for
+from scraper.run.windows import windows
+from scraper.run.work import Looper, put_back
 from scraper.state import runs
-from scraper.state.bodies import Bodies
-from scraper.state.db import Database
-from scraper.state.ledger import Ledger
 from scraper.state.lock import hold
-from scraper.state.recovery import boot_id, recover, remove_dropped, settle_names
+from scraper.state.recovery import settle_names
 
 if TYPE_CHECKING:
     from scraper.job.loaded import Loaded
@@ -60,7 +49,6 @@ ASKERS = 4
 """Threads that fetch the robots.txt files that links to files need."""
 TICK = 0.2
 DONE = object()
-STATE = ".scraper"
 GRACE = 8.0
 """Seconds that SIGTERM leaves to what is in flight: service managers lose patience after ten."""
 
@@ -75,6 +63,8 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
     """
     job, known = kits.settle(loaded, options.replay)
     job = job_for(job, options)
+    if options.errand is not None:
+        job = options.errand.job(job)
     dest = options.dest or dest_of(loaded, job)
     with hold(dest, dry=options.dry) as scratch:
         state = scratch / STATE if options.dry else options.state or dest / STATE
@@ -94,61 +84,13 @@ class Runner:
         self._control = control
         self._state = state
         self._began = self._flushed = time.monotonic()
-        self._hungry: set[tuple[str, str]] = set()
         self._is_in = False
         self._misses: list[str] | None = None  # of `expect`; None: nobody judged
-        with refusal_told(state):
-            state.mkdir(parents=True, exist_ok=True)
-        if options.dry:
-            Database.copy((options.state or dest / STATE) / "ledger.db", state / "ledger.db")
-        with ExitStack() as opened:
-            self._db = Database(state / "ledger.db")
-            opened.callback(self._db.close)
-            kind = DurableFolder if job.files.durable and not options.dry else OutputFolder
-            self._disk = kind(dest, create=not options.dry)
-            opened.callback(self._disk.close)
-            ledger = Ledger(
-                self._db, self._disk.look, job.files.existing, _templates(job), look_many=self._disk.look_many,
-                wake=self._control.changed.set,
-            )  # fmt: skip
-            if not options.dry:  # another run may be under way, and its parts are its own
-                recover(ledger, self._disk, boot_id())
-            self._keep_ledger(state)
-            self.kit = self._kit(job, known, ledger)
-            opened.pop_all()  # from here on `run` closes them
-
-    def _kit(self, job: Any, known: dict[str, str], ledger: Ledger) -> Kit:
-        loaded, options = self._loaded, self._options
-        print_ = kits.fingerprint(loaded, options.limit, rows.list_digests(loaded))
-        run_ = runs.open_run(
-            self._db, job.name, print_, now=options.now(), limit=options.limit, fresh=options.fresh,
-            name=None if options.replay is None else options.replay.run,
-        )  # fmt: skip
-        if not options.dry:
-            remove_dropped(ledger, self._disk)
-        ledger.begin(run_.id)
-        ledger.newest_first = newest_first(job)
-        state = State()
-        names = base_names(variables=loaded.variables, date=run_.date, last_run=run_.last_run, state=state)
-        outgoing = kits.outgoing_for(job, loaded.folder, names, state, known, options.replay)
-        kits.fill_from_browser(loaded, outgoing)
-        rate = kits.rate_for(job)
-        courier = Courier(outgoing, known, connections=job.files.jobs + 16, rate=rate, now=options.now)
-        self._engine_for = partial(_engine, courier, self._disk, job)
-        engine = self._engine_for(ledger, self._control.fail, lambda: self._control.stopping)
-        scheduler: Scheduler[Work[Any]] = kits.scheduler_for(job, ("page", "file", "login", ASKING), options.replay)
-        again = len(job.start) > 1 or any(rule.follow for rule in job.rules.values())
-        bodies = Bodies(self._state, run_.id, wanted=again, secrets=known)
-        bodies.clear_others()
-        robots = kits.robots_for(job)
-        engine.agent = robots.obeyed_by
-        self._taping = Taping(
-            job, run_, options, self._disk.root, self._state, outgoing, known, self._control.fail, self._db
-        )  # fmt: skip
-        return Kit(
-            job, loaded, run_, options, ledger, self._disk, courier, engine, scheduler,
-            robots, bodies, self._events, names, state, tokens=Tokens(doubts=options.replay is None),
-        )  # fmt: skip
+        self._opened = opening.open_run(loaded, job, known, dest, state, options, events, self._control)
+        self.kit = self._opened.kit
+        self._db, self._disk = self.kit.ledger.db, self.kit.disk
+        self._feeder = Feeder(self.kit)
+        self._keep_ledger()
 
     def run(self) -> Summary:
         """The whole of it."""
@@ -158,14 +100,15 @@ class Runner:
             with refusal_told(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(run_log(folder / "log.jsonl"))
-            stack.enter_context(self._taping)
+            stack.enter_context(self._opened.taping)
             self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
             kits.warn_of(kit.job)
             try:
                 self._to_the_end()
-                self._taping.close()
+                self._opened.taping.close()
                 summary = self._close()
-                self._taping.keep(summary.exit_code)
+                self._opened.taping.keep(summary.exit_code)
+                after.tell(kit, self._state, summary)
             finally:
                 self._events.done()
                 self._db.close()
@@ -199,7 +142,8 @@ class Runner:
     def _work(self) -> None:
         threads: list[threading.Thread] = []
         try:
-            seeding = rows.queue_entries(self.kit)
+            errand = self._options.errand
+            seeding = rows.queue_entries(self.kit) if errand is None else errand.seed(self.kit)
             seeded = next(seeding, DONE) is DONE  # how files are fetched depends on how many there are
             threads += self._threads()
             for thread in threads:
@@ -223,8 +167,8 @@ class Runner:
 
             keep_token(self.kit, self._control)
         self._read_what_was_left()
-        self._feed("page")
-        self._plan(seeded) if self._options.dry else self._feed("file")
+        self._feeder.feed("page", self._keep_ledger)
+        self._end_files(seeded) if self._no_transport else self._feeder.feed("file", self._keep_ledger)
         self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
         if seeded:
             self._control.changed.wait(TICK)
@@ -252,12 +196,10 @@ class Runner:
             self.kit.ledger.flush()
             self._keep_ledger()
 
-    def _keep_ledger(self, folder: Path | None = None) -> None:
-        """What was committed survives loss of power, where that is minded; and a folder of ours that may be new."""
+    def _keep_ledger(self) -> None:
+        """What was committed survives loss of power, where that is minded."""
         if self._disk.is_durable:
             self._db.sync()
-            if folder is not None:
-                keep_folder(folder)
 
     def _is_open(self) -> bool:
         """Whether anything has no ending. The window is asked first: what is in it may still find more."""
@@ -293,10 +235,10 @@ class Runner:
         threads = [
             threading.Thread(target=each.loop, name=f"{each.kind}-{at}", daemon=True) for at, each in enumerate(loops)
         ]
-        if self._options.dry:
+        if self._no_transport:
             return threads
         transport = transports.transport_for(self.kit.job, self.kit.courier)
-        crew = crew_for(self.kit, transport, self._engine_for)
+        crew = crew_for(self.kit, transport, self._opened.engine_for)
         if crew is None:
             return [*threads, *transport.threads(FileSource(self.kit, self._control))]
         return [*threads, *crew.threads(FileSource(self.kit, self._control, crew.errand))]
@@ -313,55 +255,17 @@ class Runner:
             self._take_ended()
             self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
 
-    def _feed(self, kind: str) -> None:
-        """Fills the window of each host that has more open than it holds."""
-        if kind == "page" and self._options.limit is not None:
-            self._feed_in_order()
-            return
-        self._hungry |= self.kit.ledger.take_grown() | self.kit.window.take_hungry()
-        for each, host in [each for each in self._hungry if each[0] == kind]:
-            self._hungry.discard((each, host))
-            self._feed_host(kind, host)
+    @property
+    def _no_transport(self) -> bool:
+        """Whether files are ended without being fetched."""
+        errand = self._options.errand
+        return self._options.dry or (errand is not None and not errand.fetches)
 
-    def _feed_host(self, kind: str, host: str) -> None:
-        """Fills the window of a host that is half empty; one that is not is looked at again when it has become so."""
-        pending = self.kit.ledger.pending[kind]
-        held = self.kit.window.count(kind, host)
-        room = window_of(policy_for(host, self.kit.job.polite).slots, len(pending))
-        if pending.get(host, 0) > held and held <= room // 2:
-            self._take(kind, host, room - held, self.kit.window.held(kind, host))
-
-    def _feed_in_order(self) -> None:
-        """Where a limit counts: one page at a time, of all hosts the first in record order."""
-        ledger = self.kit.ledger
-        if not self.kit.window.has("page"):
-            hosts = [host for host, _ in ledger.pending_hosts("page")]
-            tasks = [task for host in hosts for task in ledger.next_pages(host, 1, set(), in_order=True)]
-            if tasks:
-                first = min(tasks, key=lambda task: (*task.request.place, task.request.n))
-                self._put("page", urls.host_key(first.request.url), [page_work(first)])
-
-    def _take(self, kind: str, host: str, room: int, held: set[int]) -> None:
-        ledger = self.kit.ledger
-        works: list[Work[Any]]
-        if kind == "page":
-            works = [page_work(task) for task in ledger.next_pages(host, room, held)]
-        else:
-            works = [file_work(task) for task in ledger.next_files(host, room, held)]
-            self._keep_ledger()
-        self._put(kind, host, works)
-
-    def _put(self, kind: str, host: str, works: list[Work[Any]]) -> None:
-        for work in works:
-            work.home = host
-        self.kit.window.add(kind, host, [work.task.id for work in works])
-        left = self.kit.ledger.pending[kind].get(host, 0) - self.kit.window.count(kind, host)
-        self.kit.scheduler.expect(kind, host, max(0, left))
-        self.kit.scheduler.put_many(kind, host, works)
-
-    def _plan(self, seeded: bool) -> None:
-        """A dry run tells the files and fetches none."""
-        if seeded and not self.kit.ledger.pending["page"]:
+    def _end_files(self, seeded: bool) -> None:
+        """A dry run tells the files and fetches none; an errand may have its own way."""
+        if self._options.errand is not None and not self._options.dry:
+            self._options.errand.end_files(self.kit, seeded=seeded)
+        elif seeded and not self.kit.ledger.pending["page"]:
             for path in self.kit.ledger.open_paths():
                 self._events.planned(path)
             self.kit.ledger.end_all("file", "skipped:dry run")
@@ -390,7 +294,8 @@ class Runner:
         closed = not kit.ledger.open_count and not self._control.stopping
         if closed and not self._options.dry:
             settle_names(kit.ledger, self._disk)
-        is_whole = closed and self._options.limit is None and not self._options.dry
+        is_own = self._options.errand is not None or self._options.limit is not None
+        is_whole = closed and not is_own and not self._options.dry
         summary = self._summary(error)
         if is_whole and self._is_in:
             self._judge(summary)
@@ -435,16 +340,3 @@ class Runner:
             return Exit.EXPECT
         is_bounded = self._misses is not None and self.kit.job.expect.failed is not None
         return Exit.FAILURES if failed and not is_bounded else Exit.DONE
-
-
-def _engine(
-    courier: Courier, disk: OutputFolder, job: Any, ledger: Any, failed: Callable[[BaseException], None],
-    is_stopping: Callable[[], bool],
-) -> Engine:  # fmt: skip
-    return Engine(courier, disk, ledger, job.files, kits.own_names(job), boot_id(), failed, is_stopping)
-
-
-def _templates(job: Any) -> frozenset[str]:
-    """By what the path templates of a job are the same templates."""
-    own = [spec.path for rule in job.rules.values() for spec in rule.file_specs]
-    return frozenset(naming.digest_of(path) for path in (job.files.path, *own) if path is not None)

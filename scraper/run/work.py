@@ -85,6 +85,8 @@ class Worker(Generic[T]):
     """What every kind of work shares: how an attempt goes on; subclasses say how the work ends."""
 
     kind = ""
+    of = "file"
+    """What its work is in the ledger: page or file."""
 
     def __init__(self, kit: Kit, control: Control) -> None:
         self.kit = kit
@@ -102,6 +104,11 @@ class Worker(Generic[T]):
     def left(self, work: Work[T], hop: Hop) -> bool:
         """Whether the work has ended, since its redirect leads to what is worked on already."""
         return False
+
+    def id_of(self, work: Work[T]) -> int:
+        """Its id in the ledger."""
+        task: Any = work.task
+        return int(task.id)
 
     def may_wait(self, work: Work[T], error: errors.RequestError) -> bool:
         """Whether a failed attempt waits for something else than its host; who keeps it puts it back."""
@@ -174,6 +181,11 @@ class Worker(Generic[T]):
                 self.kit.scheduler.park(work.host, decision.park)
             self.ended(work, decision.error)
             return
+        status = error.status if isinstance(error, errors.StatusError) else None
+        self.kit.ledger.note_attempt(
+            self.of, self.id_of(work), work.attempt, secrets.display(error.url), status=status, name=error.name,
+            why=error.message,
+        )  # fmt: skip
         log.info("%s: %s; attempt %d in %.1f s", error.url, error.message, work.attempt + 1, decision.seconds)
         if decision.park:
             self.kit.scheduler.park(work.host, decision.seconds)

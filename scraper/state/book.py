@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from datetime import UTC, datetime
 
 from scraper.model import Stood
 from scraper.state.db import Database
@@ -11,6 +12,7 @@ from scraper.state.marks import Marks
 from scraper.state.numbers import Numbers
 from scraper.state.schema import NAME_BITS
 
+Clock = Callable[[], datetime]
 Look = Callable[[str], Stood | None]
 LookMany = Callable[[Sequence[str]], list[Stood | None]]
 
@@ -34,6 +36,7 @@ class Book:
         existing: `files.existing` of the job.
         templates: digests of the path templates that the job has now.
         look_many: as `look`, for many paths at once.
+        now: the clock; by default that of the machine.
         wake: called, in whichever thread, when so many outcomes wait that somebody should flush.
 
     Attributes:
@@ -44,7 +47,7 @@ class Book:
 
     def __init__(
         self, db: Database, look: Look, existing: str = "skip", templates: Set[str] = frozenset(), *,
-        look_many: LookMany | None = None, wake: Callable[[], None] | None = None,
+        look_many: LookMany | None = None, wake: Callable[[], None] | None = None, now: Clock | None = None,
     ) -> None:  # fmt: skip
         self.db = db
         self.run = ""
@@ -53,6 +56,7 @@ class Book:
         self._look_many: LookMany = look_many or (lambda paths: [look(path) for path in paths])
         self._existing = existing
         self._templates = templates
+        self._now: Clock = now or (lambda: datetime.now(UTC))
         self._wake = wake or (lambda: None)
         self._marks = Marks(db)
         self._host_numbers = Numbers(db, "hosts")

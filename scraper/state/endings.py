@@ -36,6 +36,7 @@ class EndBook(Book):
         self._host_of: dict[int, str] = {}
         self._unheld: list[int] = []
         self._noted: set[int] = set()
+        self._attempts: list[tuple[Any, ...]] = []
 
     def begin(self, run: str) -> None:
         """Works on this run from now on."""
@@ -75,6 +76,23 @@ class EndBook(Book):
         rows = self.db.tuples("SELECT * FROM parts WHERE file IN (SELECT value FROM json_each(?))", repr(list(noted)))
         return {file: part_note(*note) for file, *note in rows}
 
+    # -- attempts ----------------------------------------------------------------------------------------
+
+    def note_attempt(
+        self, kind: str, target: int, n: int, url: str, *, status: int | None, name: str, why: str
+    ) -> None:
+        """An attempt at a page or file (its id) failed, and another is made; written with the next flush.
+
+        Args:
+            n: which attempt it was, from 1. name: the class of the failure.
+        """
+        with self._lock:
+            self._attempts.append((self._number, kind, target, n, self._stamp(), url, status, name, why))
+
+    def _stamp(self) -> int:
+        """Now, as the ledger keeps it."""
+        return round(self._now().timestamp() * 1000)
+
     # -- T3 ----------------------------------------------------------------------------------------------
 
     def finish(self, file_id: int, outcome: Outcome) -> None:
@@ -101,23 +119,29 @@ class EndBook(Book):
     def flush(self) -> None:
         """Writes the outcomes that wait in memory. Where the disk refuses, they wait on."""
         taken: dict[int, Outcome] = {}
+        tried: list[tuple[Any, ...]] = []
         try:
             with self.db.held():
-                if self._outcomes:
+                if self._outcomes or self._attempts:
                     with self.db.transaction():
                         with self._lock:
                             taken, self._outcomes = self._outcomes, {}
+                            tried, self._attempts = self._attempts, []
                         self._write(taken)
+                        self.db.many("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", tried)
         except BaseException:
             with self._lock:
                 self._outcomes = taken | self._outcomes
+                self._attempts = tried + self._attempts
             raise
 
     def _write(self, ended: dict[int, Outcome]) -> None:
         self._count_unheld()
+        now = self._stamp()
         self.db.many(
-            "UPDATE files SET state = 1, ending = ?, status = ?, bytes = ?, attempts = ?, ms = ?, why = ? WHERE id = ?",
-            [(*_told(outcome), file) for file, outcome in ended.items()],
+            "UPDATE files SET state = 1, ending = ?, status = ?, bytes = ?, attempts = ?, ms = ?, why = ?, ended = ?"
+            " WHERE id = ?",
+            [(*_told(outcome), now, file) for file, outcome in ended.items()],
         )
         self.db.many(
             "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)",

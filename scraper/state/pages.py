@@ -293,9 +293,10 @@ class PageBook(Book):
             row = self.db.row("SELECT host, state FROM pages WHERE id = ?", page_id)
             assert row is not None, "a page that was handed out"
             self.db.execute(
-                "UPDATE pages SET state = 1, ending = ?, why = ?, status = ?, attempts = ?, seconds = ?, digest = ?"
-                " WHERE id = ?",
-                ending, why or None, status, attempts, round(seconds, 3), digest, page_id,
+                "UPDATE pages SET state = 1, ending = ?, why = ?, status = ?, attempts = ?, seconds = ?, digest = ?,"
+                " ended = ? WHERE id = ?",
+                ending, why or None, status, attempts, round(seconds, 3), digest, round(self._now().timestamp() * 1000),
+                page_id,
             )  # fmt: skip
             left = "state = 3 WHERE state = 0 AND" if ending in READ else "state = 1 WHERE"
             found = self.db.execute(f"UPDATE reads SET {left} page = ?", page_id)  # noqa: S608 - one of two texts

@@ -30,9 +30,13 @@ class Run:
 
 def open_run(
     db: Database, job: str, fingerprint: str, *, now: datetime, limit: int | None = None, fresh: bool = False,
-    name: str | None = None,
+    name: str | None = None, kind: str = "run",
 ) -> Run:  # fmt: skip
-    """Continues the open run of this fingerprint, or begins one; `name`: what it is to be called, if that is free."""
+    """Continues the open run of this fingerprint, or begins one; `name`: what it is to be called, if that is free.
+
+    Args:
+        kind: what it is for (schema.py); it stands in the fingerprint too.
+    """
     with db.transaction():
         newest = db.row("SELECT * FROM runs WHERE job = ? AND open ORDER BY id DESC LIMIT 1", job)
         if newest is not None and newest["fingerprint"] == fingerprint and not fresh:
@@ -41,8 +45,8 @@ def open_run(
         is_free = name is not None and db.value("SELECT count(*) FROM runs WHERE run = ?", name) == 0
         run = name if is_free and name else f"{now:%Y%m%dT%H%M%SZ}-{random_names.token_hex(2)}"
         db.execute(
-            "INSERT INTO runs (run, job, started, fingerprint, item_limit) VALUES (?, ?, ?, ?, ?)",
-            run, job, now.isoformat(), fingerprint, None if limit is None else min(limit, _MOST),
+            "INSERT INTO runs (run, job, started, fingerprint, item_limit, kind) VALUES (?, ?, ?, ?, ?, ?)",
+            run, job, now.isoformat(), fingerprint, None if limit is None else min(limit, _MOST), kind,
         )  # fmt: skip
         return Run(run, now, _last_complete(db, job), False)
 

@@ -22,11 +22,15 @@ Since version 3 an item says whether a complete run met it (`settled`: what `unt
 `turn`: the lower, the sooner it is fetched (`priority` of a follow, negated). `aliases` are identities for which a
 page of the run stands: where a redirect led it to (url: NULL), or a page that was left for it, with the URL that led
 from there. A page that others call by an alias is asked for by `asked`, not by what a finding says.
+
+Since version 4 the ledger tells when pages and files `ended` (milliseconds since 1970), and of each one that was
+tried again what the attempts before the last came to (`attempts`: kind page or file, target its id). A run has a
+kind: `run` is an ordinary one; `retry`, `repair` and `adopt` are runs of their own that are never complete.
 """
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 NAME_BITS = 40
 """How many bits of a file's id are its name; a trillion names, eight million runs."""
 
@@ -276,7 +280,21 @@ CREATE TABLE aliases (
 CREATE INDEX aliases_page ON aliases (page);
 """
 
-MIGRATIONS: tuple[str, ...] = (_PAGES + _FILES_1, _APART + _FILES + _CARRIED, _SINCE_2)
+# When things ended, what every attempt before the last came to, and what a run was for.
+_SINCE_3 = """
+ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run';
+ALTER TABLE pages ADD COLUMN ended INTEGER;
+ALTER TABLE files ADD COLUMN ended INTEGER;
+CREATE TABLE attempts (
+    run INTEGER NOT NULL, kind TEXT NOT NULL, target INTEGER NOT NULL, n INTEGER NOT NULL, ended INTEGER NOT NULL,
+    url TEXT NOT NULL, status INTEGER, class TEXT NOT NULL, why TEXT NOT NULL
+) STRICT;
+CREATE INDEX attempts_target ON attempts (kind, target);
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _PAGES + _FILES_1, _APART + _FILES + _CARRIED, _SINCE_2, _SINCE_3,
+)  # fmt: skip
 """Step n brings a ledger from version n to n + 1; db.py lends the functions that it calls."""
-NEW = _PAGES + _FILES + _SINCE_2
+NEW = _PAGES + _FILES + _SINCE_2 + _SINCE_3
 """A ledger that begins: what all steps come to, without the way there."""

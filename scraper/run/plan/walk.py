@@ -20,10 +20,11 @@ from scraper.run import kit as kits
 from scraper.run.control import Control
 from scraper.run.events import Events
 from scraper.run.kit import Options
+from scraper.run.opening import STATE
 from scraper.run.plan.facts import Facts
 from scraper.run.plan.gather import Gathering, Wish
 from scraper.run.plan.sizes import Survey
-from scraper.run.runner import STATE, Runner
+from scraper.run.runner import Runner
 from scraper.run.sources import dest_of
 from scraper.state import plans
 from scraper.state.lock import hold

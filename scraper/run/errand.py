@@ -1,0 +1,58 @@
+"""What a run is for, where it is no ordinary one: a retry, a repair, an adoption (DESIGN 2, "runs of their own").
+
+An ordinary run begins with the start of its job, may be complete, and continues an open one. A run with an errand
+begins with what the errand seeds, is never complete (nothing becomes gone by it, no watermark moves), and continues
+only an open one of the same errand. Everything else is the same: login, politeness, names, endings, records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scraper.job.model import Job
+    from scraper.state.db import Database
+
+
+class Errand:
+    """The base of all errands.
+
+    Attributes:
+        kind: as the ledger keeps it (state/schema.py).
+        fetches: whether files are fetched; else `end_files` ends them.
+    """
+
+    kind = ""
+    fetches = True
+
+    def job(self, job: Job) -> Job:
+        """The job as this run has it: a repair overwrites what stands there."""
+        return job
+
+    def mark(self) -> Any:
+        """What tells it from others of its kind, as JSON: only the same one continues an open run."""
+        return None
+
+    def check(self, db: Database, job: str) -> None:
+        """Looks before a run is begun; the folder is held.
+
+        Raises:
+            UsageError: it cannot be done now.
+        """
+
+    def seed(self, kit: Any) -> Iterator[None]:
+        """Queues what the run begins with, in steps (as rows.queue_entries); a continued run is seeded again.
+
+        Args:
+            kit: of the run (run/kit.py).
+        """
+        raise NotImplementedError
+
+    def end_files(self, kit: Any, *, seeded: bool) -> None:
+        """In the place of the transport, several times a second, where `fetches` is False: ends files that are open.
+
+        Args:
+            seeded: whether everything that the run begins with is queued.
+        """
+        raise NotImplementedError
