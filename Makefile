@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow kill faults conformance bench clean
+.PHONY: help demo test check slow kill faults browser conformance bench docs man clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ kill: $(STAMP)  ## 200 kill -9 over a batch of 2,000 files, by each transport (a
 faults: $(STAMP)  ## every fault, SEEDS times each, injected into replays of the sample jobs (180 is 20 a job: 20 minutes)
 	@SEEDS=$(or $(SEEDS),20) $(BIN)/python -m pytest -n auto -m "" tests/faults/test_injected.py
 
+browser: $(STAMP)  ## the report in headless Chromium; AXE=.../axe.min.js adds the check by axe-core, SHOTS=folder screenshots
+	@AXE="$(AXE)" SHOTS="$(SHOTS)" $(BIN)/python -m pytest -m slow tests/report/test_browser.py -rs
+
 # The cases are data of others, and no part of this: CONFORMANCE=folder names where their JSON files lie.
 conformance: $(STAMP)  ## the published cases of others, in the folder CONFORMANCE=... names; tells figures
 	@test -d "$(CONFORMANCE)" || { echo "make conformance: CONFORMANCE must name the folder of the published cases:" \
@@ -55,6 +58,13 @@ SCALE     ?= 1
 
 bench: $(STAMP)  ## measure against curl, wget2, aria2, Scrapy and others; writes docs/speed.md
 	@$(BIN)/python -m bench $(WORKLOADS) --runs $(RUNS) --scale $(SCALE) --install --write docs/speed.md $(BENCH)
+
+docs: $(STAMP)  ## write what is made of the program: docs/reference.md, docs/scraper.1, jobs/job.schema.json
+	@$(BIN)/python -m scraper.cli.manual docs
+	@$(BIN)/scraper schema > jobs/job.schema.json
+
+man: docs  ## show the manual page
+	@man -l docs/scraper.1
 
 clean:  ## remove the environment and what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -98,9 +98,17 @@ class TapeError(ScraperError):
 
 
 class BusyError(ScraperError):
-    """Another run holds the output folder."""
+    """Another run holds the output folder.
+
+    Args:
+        exit_code: where waiting for it was stopped: by what.
+    """
 
     exit_code = Exit.BUSY
+
+    def __init__(self, message: str, exit_code: int = Exit.BUSY) -> None:
+        super().__init__(message)
+        self.exit_code = Exit(exit_code)
 
 
 class LedgerError(ScraperError):

@@ -26,8 +26,15 @@ def _only_loopback() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where runs of this session share the limits of hosts: with each other, and with nobody else."""
+    return str(tmp_path_factory.mktemp("runtime"))
+
+
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, _runtime_folder: str) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", _runtime_folder)
     for name in _PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

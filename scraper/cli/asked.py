@@ -55,10 +55,19 @@ def find(job: str | None, dest: Path | None, state: Path | None, variables: Iter
     """
     loaded = None
     if job is not None:
+        from scraper.cli.layers import load_job
         from scraper.cli.run import pairs
-        from scraper.job.load import load
 
-        loaded = load(job, variables=pairs(variables, "--var"))
+        loaded = load_job(job, variables=pairs(variables, "--var"))
+    return asked_of(loaded, dest, state)
+
+
+def asked_of(loaded: Loaded | None, dest: Path | None, state: Path | None) -> Asked:
+    """The ledger of a job that is loaded already, or of an output folder.
+
+    Raises:
+        UsageError: nothing is named, or no run was there.
+    """
     folder = dest or _dest_of(loaded)
     ledger = (state or folder / ".scraper") / "ledger.db"
     if not ledger.is_file():

@@ -18,13 +18,13 @@ from scraper.cli.examples import examples
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of files that are right.")
 def validate(jobs: tuple[str, ...], variables: tuple[str, ...], quiet: bool) -> int:
     """Checks each JOB without fetching anything; exit 3 where one has a mistake."""
+    from scraper.cli.layers import load_job
     from scraper.cli.run import pairs
-    from scraper.job.load import load
 
     given, code = pairs(variables, "--var"), 0
     for job in jobs:
         try:
-            loaded = load(job, variables=given)
+            loaded = load_job(job, variables=given)
         except errors.JobError as error:
             click.echo(str(error), err=True)
             code = errors.Exit.JOB

@@ -9,11 +9,15 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
 from scraper import __version__, errors
+from scraper.cli import layers
 
 COMMANDS = {
     "run": ("run a job", "scraper.cli.run:run"),
@@ -24,19 +28,45 @@ COMMANDS = {
     "plan": ("what a run would do; writes nothing", "scraper.cli.plan:plan"),
     "record": ("record a job's tape, for offline tests", "scraper.cli.record:record"),
     "test": ("replay jobs from their tapes, offline", "scraper.cli.test:test"),
+    "status": ("how the jobs of a folder stand", "scraper.cli.status:status"),
+    "runs": ("the runs of a job, and what they came to", "scraper.cli.runs:runs"),
+    "why": ("the whole story of a URL or file", "scraper.cli.why:why"),
+    "retry": ("ask again for what failed, and nothing else", "scraper.cli.retry:retry"),
+    "verify": ("hash every file again; mend what is damaged", "scraper.cli.verify:verify"),
     "export": ("items, files, pages or failures from the ledger", "scraper.cli.export:export"),
+    "forget": ("have the ledger forget URLs, files, items", "scraper.cli.forget:forget"),
+    "adopt": ("take files that are there as files of a job", "scraper.cli.adopt:adopt"),
+    "prune": ("files gone at the source; deletes with --yes", "scraper.cli.prune:prune"),
+    "report": ("the report of a run, or of many", "scraper.cli.report:report"),
+    "schedule": ("when jobs are due; run them on time", "scraper.cli.schedule:schedule"),
     "probe": ("what a URL answers, step by step, and why it fails", "scraper.cli.probe:probe"),
     "serve": ("serve a folder, or the fixture site", "scraper.cli.serve:serve"),
     "demo": ("run the sample jobs against the bundled server", "scraper.cli.serve:demo"),
+    "config": ("each setting, and where it came from", "scraper.cli.config:config"),
+    "completion": ("print what a shell needs to complete", "scraper.cli.completion:completion"),
 }
+
+COMPLETE = "_SCRAPER_COMPLETE"
+"""The variable by which a shell asks what may follow (cli/completion.py)."""
+
+USES = {
+    "Fetch": ("run", "get"),
+    "Write a job": ("init", "validate", "plan", "probe", "schema"),
+    "Ask, and mend": ("status", "runs", "why", "report", "export", "retry", "verify", "forget", "adopt", "prune"),
+    "Run by the clock": ("schedule",),
+    "Test, serve": ("record", "test", "serve", "demo"),
+    "Set up": ("config", "completion"),
+}
+"""The commands by what they are used for; those of no use yet stand at the end of the help."""
 
 
 class Commands(click.Group):
     """The commands of the table; a job file in the first place means `run`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table."""
-        return list(COMMANDS)
+        """Those of the table, by use."""
+        found = [name for names in USES.values() for name in names if name in COMMANDS]
+        return [*found, *(name for name in COMMANDS if name not in found)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports the command."""
@@ -44,7 +74,22 @@ class Commands(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name][1].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        if COMPLETE in os.environ:
+            from scraper.cli.completion import completed
+
+            return completed(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """The commands by the table, and job files."""
+        from click.shell_completion import CompletionItem
+
+        from scraper.cli.completion import job_files
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        known = [CompletionItem(name, help=COMMANDS[name][0]) for name in COMMANDS if name.startswith(incomplete)]
+        return known or job_files(ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -54,6 +99,8 @@ class Commands(click.Group):
         if first not in COMMANDS and (first.endswith((".yaml", ".yml")) or os.path.isfile(first)):
             return "run", self.get_command(ctx, "run"), args
         if first not in COMMANDS and not first.startswith("-"):
+            if ctx.resilient_parsing:  # a shell asks what may follow
+                return None, None, args
             import difflib
 
             near = difflib.get_close_matches(first, COMMANDS, 1)
@@ -61,23 +108,26 @@ class Commands(click.Group):
             raise click.UsageError(f'no such command: "{first}"{hint}', ctx)
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        """Reads the command line; `--help` is printed on the way."""
+        with _told_stdout():
+            return super().make_context(*given, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command; click would take a reader that is gone for exit 1, which means a bug."""
-        try:
+        """Runs the command."""
+        with _told_stdout():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            _write_nowhere()  # whoever reads our output has gone; what stands on disk is in order
-            return errors.Exit.SIGINT
-        except OSError as error:
-            if error.errno != errno.ENOSPC or error.filename is not None:
-                raise
-            _write_nowhere()
-            raise errors.DiskError(f"what takes our output is full: {error.strerror}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table: nothing is imported to print the help."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (about, _) in COMMANDS.items()])
+        """From the tables: nothing is imported to print the help."""
+        told = {use: [name for name in names if name in COMMANDS] for use, names in USES.items()}
+        grouped = {name for names in told.values() for name in names}
+        told["Others"] = [name for name in COMMANDS if name not in grouped]
+        wide = max(map(len, COMMANDS))
+        for use, names in told.items():
+            if names:
+                with formatter.section(use):
+                    formatter.write_dl([(f"{name:<{wide}}", COMMANDS[name][0]) for name in names])
 
 
 EPILOG = """\b
@@ -90,8 +140,19 @@ Examples:
 
 @click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", message="scraper %(version)s")
-def root() -> None:
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE",
+    help="Settings; else $XDG_CONFIG_HOME/scraper/config.yaml.",
+)  # fmt: skip
+@click.pass_context
+def root(ctx: click.Context, config: Path | None) -> None:
     """Downloads in bulk and scrapes, from YAML job files: nothing lost, nothing twice, nothing in silence."""
+    layers.settle(ctx, config, COMMANDS, command)
+
+
+def command(name: str) -> click.Command | None:
+    """A command of the table by its name."""
+    return Commands().get_command(click.Context(root), name)
 
 
 def cli(args: list[str] | None = None) -> int:
@@ -102,7 +163,9 @@ def cli(args: list[str] | None = None) -> int:
     """
     colour = False if os.environ.get("NO_COLOR") else None
     try:
-        code: Any = root.main(args, standalone_mode=False, color=colour, auto_envvar_prefix="SCRAPER")
+        code: Any = root.main(
+            args, "scraper", standalone_mode=False, color=colour, auto_envvar_prefix="SCRAPER", complete_var=COMPLETE
+        )
         return int(code or 0)
     except click.ClickException as error:
         error.show()
@@ -113,6 +176,21 @@ def cli(args: list[str] | None = None) -> int:
         return errors.Exit.SIGINT
     except errors.ScraperError as error:
         return tell(error)
+
+
+@contextmanager
+def _told_stdout() -> Iterator[None]:
+    """What happens where our output goes; click would take a reader that is gone for exit 1, which means a bug."""
+    try:
+        yield
+    except BrokenPipeError:
+        _write_nowhere()  # whoever reads our output has gone; what stands on disk is in order
+        raise click.exceptions.Exit(errors.Exit.SIGINT) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _write_nowhere()
+        raise errors.DiskError(f"what takes our output is full: {error.strerror}") from error
 
 
 def _write_nowhere() -> None:

@@ -25,6 +25,7 @@ With `--json` one object:
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import shutil
@@ -72,17 +73,25 @@ def plan(job: str, **options: Any) -> int:
     extension), url, rule, ending (null: would be fetched), message, instead_of and borne_by (of a collision). Sizes
     are bytes, times are seconds.
     """
+    from scraper.cli.layers import load_job
     from scraper.cli.run import pairs
-    from scraper.job.load import load
 
-    loaded = load(job, variables=pairs(options["variables"], "--var"), overrides=list(options["overrides"]))
+    loaded = load_job(job, variables=pairs(options["variables"], "--var"), overrides=list(options["overrides"]))
     try:
         return _plan(loaded, options)
-    except (errors.ScraperError, click.ClickException, BrokenPipeError):
+    except (errors.ScraperError, click.ClickException):
         raise
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            return _bug()
+        raise  # of our output: main.py tells
     except Exception:
-        logging.getLogger("scraper").exception("this is a bug in scraper; please report it")
-        return errors.Exit.BUG
+        return _bug()
+
+
+def _bug() -> int:
+    logging.getLogger("scraper").exception("this is a bug in scraper; please report it")
+    return errors.Exit.BUG
 
 
 def _plan(loaded: Any, options: dict[str, Any]) -> int:

@@ -15,7 +15,7 @@ from scraper.cli.examples import examples
 
 WIDTH = 80
 _TONES: dict[str, dict[str, Any]] = {"good": {"fg": "green"}, "bad": {"fg": "red"}, "dim": {"dim": True}}
-KEYS = """\b
+KEYS = """\
 --json prints one object, also of what failed:
   url, kind (http, tcp, udp), job, notes, exit_code, seconds,
   requests, connections
@@ -40,16 +40,17 @@ KEYS = """\b
 An error is {stage, name, message, next} too; what was not come to is
 null or empty. Header and cookie values of ours are never in it.
 """
+"""Told by the manual (cli/manual.py): `--help` is to fit a screen."""
 
 
-@click.command(short_help="what a URL answers, step by step, and why it fails", epilog=f"{examples('probe')}\n\n{KEYS}")
+@click.command(short_help="what a URL answers, step by step, and why it fails", epilog=examples("probe"))
 @click.argument("url")
 @click.option("--job", metavar="JOB", help="A job file whose http: and polite: settings are used (no login).")
 @click.option("-o", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any key of a job, as YAML.")
 @click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job.")
 @click.option("--send", metavar="TEXT", help="tcp: a line to send; udp: a datagram.")
 @click.option("--service", type=click.Choice(("daytime", "echo", "upper")), help="tcp, udp: what should answer.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; scraper(1) tells its keys.")
 def probe(
     url: str, job: str | None, overrides: tuple[str, ...], variables: tuple[str, ...], send: str | None,
     service: str | None, as_json: bool,
@@ -68,8 +69,8 @@ def probe(
     says); 4 it was not, and FAILED says why and what to do next; 2 wrong
     usage; 3 the job is invalid.
     """
+    from scraper.cli.layers import current, load_job
     from scraper.cli.run import pairs, unseen_escaped
-    from scraper.job.load import load
     from scraper.probe import probe as start
     from scraper.probe import target_of
     from scraper.run.probing import bare, settings_of
@@ -78,7 +79,10 @@ def probe(
     given = pairs(variables, "--var")
     if given and job is None:
         raise click.UsageError("--var is for the variables of a --job")
-    loaded = bare(url, list(overrides)) if job is None else load(job, variables=given, overrides=list(overrides))
+    if job is None:
+        loaded = bare(url, list(overrides), current())
+    else:
+        loaded = load_job(job, variables=given, overrides=overrides)
     settings, patience = settings_of(loaded, url, is_job=job is not None)
     report, stages = start(target, settings, patience)
     try:

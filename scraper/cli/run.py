@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import math
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -15,15 +16,37 @@ from typing import Any, TypeVar
 
 import click
 
-from scraper import errors
+from scraper import errors, units
 from scraper.cli.examples import examples
+from scraper.cli.logs import log_options
+from scraper.run.events import unseen_escaped as unseen_escaped
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNSEEN = re.compile(r"[^ -~]")
+
+
+_AT_ALL = "until its end"
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float:
+    """How long to wait; without a value: until it ends."""
+    if value is None or value == _AT_ALL:
+        return math.inf if value else 0.0
+    try:
+        return units.duration(value)
+    except ValueError:
+        told = f"{value!r} is not a time; write --wait=5m, or --wait alone behind everything else"
+        raise click.BadParameter(told, ctx, param) from None
+
+
+wait_option = click.option(
+    "--wait", is_flag=False, flag_value=_AT_ALL, callback=_seconds, metavar="[TIME]",
+    help="Wait while another run holds the folder.",
+)  # fmt: skip
 
 
 def common(command: F) -> F:
     """The options that `run` and `get` share (DESIGN section 2)."""
+    command = log_options(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -37,8 +60,12 @@ _OPTIONS = (
     click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job."),
     click.option("-n", "--dry-run", is_flag=True, help="Read pages, name files, write nothing."),
     click.option("--limit", type=click.IntRange(1), metavar="N", help="N items, or N files where there are no items."),
+    wait_option,
     click.option("--fresh", is_flag=True, help="Begin anew even where a run is open."),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of paths."),
+    click.option(
+        "--exit-unchanged", type=click.IntRange(8, 125), metavar="99", help="The exit code where nothing is new."
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Every page and file."),
 )
@@ -53,11 +80,11 @@ _OPTIONS = (
 @common
 def run(job: str, tape: Path | None, **options: Any) -> int:
     """Runs the job file JOB ("-" reads it from stdin)."""
-    from scraper.job.load import load
-
     if tape is not None:
         return _replay(job, tape, options)
-    loaded = load(job, variables=pairs(options["variables"], "--var"), overrides=overrides(options))
+    from scraper.cli.layers import load_job
+
+    loaded = load_job(job, variables=pairs(options["variables"], "--var"), overrides=overrides(options))
     return execute(loaded, options)
 
 
@@ -81,6 +108,7 @@ def _replay(job: str, path: Path, options: dict[str, Any]) -> int:
     from scraper.run.replay import replay, variables_of
     from scraper.tape.warc import Tape
 
+    _forget_config(options)
     with Tape.open(path) as tape:
         given = pairs(options["variables"], "--var")
         loaded = load(job, variables=given, overrides=overrides(options), recorded=variables_of(tape), secrets=False)
@@ -95,24 +123,47 @@ def _replay(job: str, path: Path, options: dict[str, Any]) -> int:
         return execute(loaded, options, perform=perform)
 
 
+def _forget_config(options: dict[str, Any]) -> None:
+    """A replay is the same on every machine: what only the config file says of `run` does not hold for it."""
+    ctx = click.get_current_context()
+    ctx.default_map = None
+    for each in ctx.command.params:
+        if each.name in options and ctx.get_parameter_source(each.name) is click.core.ParameterSource.DEFAULT_MAP:
+            options[each.name] = each.get_default(ctx)
+
+
 def _get_job(start: list[dict[str, str]], urls: Iterable[str], options: dict[str, Any]) -> Any:
     """The job named `get`. Without -o and --var there is nothing to check, and nothing is loaded for checking.
 
     URLs on the command line are written by the user: headers and auth of `-o` go to them, not to rows of a list.
     """
-    jobs = options["jobs"] or 16
-    if options["overrides"] or options["variables"]:
+    from scraper.cli.layers import current
+
+    layers = current()
+    if options["overrides"] or options["variables"] or layers:
         from scraper.job.load import from_data
         from scraper.urls import is_http, origin
 
         home = sorted({origin(url) for url in urls if is_http(url)})
-        data = {"name": "get", "start": start, "polite": {"per_host": jobs}, "http": {"origins": home}}
-        return from_data(data, overrides=overrides(options), variables=pairs(options["variables"], "--var"))
+        data = {"name": "get", "start": start, "http": {"origins": home}, **_slots(options["jobs"], layers)}
+        return from_data(
+            data, overrides=overrides(options), variables=pairs(options["variables"], "--var"), layers=layers
+        )
     from scraper.job.loaded import Loaded
     from scraper.job.plain import plain_job
 
-    job = plain_job(((each["list"], each["column"]) for each in start), jobs)
+    job = plain_job(((each["list"], each["column"]) for each in start), options["jobs"] or 16)
     return Loaded(job, "<command line>", Path(), {}, (), {"start": start}, has_secrets=False)
+
+
+def _slots(jobs: int | None, layers: Any) -> dict[str, Any]:
+    """Of one host as many as there are jobs, where no config file says otherwise."""
+    defaults = {} if layers is None else layers.defaults
+    given = (defaults.get(name) for name in ("polite", "files"))
+    polite, files = (each if isinstance(each, dict) else {} for each in given)
+    if jobs is None and "per_host" in polite:
+        return {}
+    return {"polite": {"per_host": jobs or files.get("jobs", 16)}}
 
 
 def execute(
@@ -123,7 +174,7 @@ def execute(
     Args:
         perform: makes the run, where it is no ordinary one; given who hears of it, and the control.
     """
-    from scraper.cli.show import Shown
+    from scraper.cli.show import Shown, Told
     from scraper.run.control import Control
     from scraper.run.kit import Options, settle
     from scraper.run.runner import run as run_job
@@ -133,39 +184,49 @@ def execute(
         quiet=options["quiet"],
         verbose=options["verbose"],
         paths=options.get("print_paths", not options["as_json"]),
+        log_format=options.get("log_format", "human"),
+        log_file=options.get("log_file"),
+        told=Told(loaded, options["state"], bare=bare),
     )
     with shown, _signals(control, shown.note):
         if perform is None:
             settle(loaded)  # what is refused is told without the warnings
         for warning in loaded.warnings:
-            shown.say(str(warning))
+            shown.say(str(warning), logging.WARNING)
         settings = Options(
             dest=options["dest"], state=options["state"], limit=options["limit"], fresh=options["fresh"],
-            dry=options["dry_run"], bare=bare,
+            dry=options["dry_run"], bare=bare, wait=options.get("wait", 0.0),
         )  # fmt: skip
         try:
             summary = run_job(loaded, settings, shown, control) if perform is None else perform(shown, control)
-        except (errors.ScraperError, click.ClickException):
+        except errors.ScraperError as error:
+            if options.get("log_format") != "json":
+                raise
+            shown.say(str(error), logging.ERROR)
+            return error.exit_code
+        except click.ClickException:
             raise
         except BrokenPipeError:  # click would take it for exit 1, which means a bug
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return errors.Exit.SIGINT
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+                raise  # of our output: main.py tells
             logging.getLogger("scraper").exception("this is a bug in scraper; please report it")
             return errors.Exit.BUG
         shown.summary(summary)
     if options["as_json"]:
         click.echo(unseen_escaped(json.dumps(summary.as_dict(), ensure_ascii=False)))
-    return summary.exit_code
+    return _exit_code(summary, options)
 
 
-def unseen_escaped(text: str) -> str:
-    """JSON with what cannot be seen escaped: nothing that came from outside is one on a terminal (DESIGN 4.10)."""
-    return _UNSEEN.sub(_escaped, text)
+def _exit_code(summary: Any, options: dict[str, Any]) -> int:
+    """That of the run; another where it brought nothing new and the command line asks for that."""
+    from scraper.run.headline import brought_nothing
 
-
-def _escaped(char: re.Match[str]) -> str:
-    return char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1]
+    wanted = options.get("exit_unchanged")
+    is_same = not options["dry_run"] and summary.exit_code == 0 and brought_nothing(summary)
+    return int(wanted) if wanted and is_same else int(summary.exit_code)
 
 
 class _signals:  # noqa: N801 - reads as a function

@@ -18,7 +18,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scraper import errors
@@ -305,8 +305,8 @@ class Crew:
         self._courier.outgoing.put_cookies(url, lines)
         self._spread_cookies(url, lines, member)
 
-    def _logged(self, member: _Member, name: str, level: int, text: str) -> None:
-        logging.getLogger(name).log(level, "%s", text)
+    def _logged(self, member: _Member, name: str, level: int, text: str, about: Mapping[str, Any]) -> None:
+        logging.getLogger(name).log(level, "%s", text, extra=about)
 
     def _broken(self, member: _Member, text: str) -> None:
         raise RuntimeError(f"a worker failed:\n{text}")

@@ -246,6 +246,10 @@ class _Unseen:
     commits = 0
 
 
+_ABOUT = ("url", "attempt", "class")
+"""What a record may say of itself beside its text (run/events.py)."""
+
+
 class _Logged(logging.Handler):
     """What is logged is told."""
 
@@ -257,7 +261,8 @@ class _Logged(logging.Handler):
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + logging.Formatter().formatException(record.exc_info)
-        self._channel.send(("log", record.name, record.levelno, text))
+        about = {key: record.__dict__[key] for key in _ABOUT if key in record.__dict__}
+        self._channel.send(("log", record.name, record.levelno, text, about))
 
 
 def _log_to(channel: Channel) -> None:

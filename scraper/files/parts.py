@@ -252,15 +252,23 @@ class OutputFolder:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
 
-    def link(self, path: str, to: str) -> None:
-        """A second name for a file, in any folder.
+    def remove_folder(self, path: str) -> bool:
+        """Removes a folder if it is there and empty; whether it did."""
+        with contextlib.suppress(OSError), self._folder_of(path, create=False) as (folder, name):
+            if folder is not None:
+                os.rmdir(name, dir_fd=folder)
+                return True
+        return False
+
+    def link(self, path: str, to: str, *, of: OutputFolder | None = None) -> None:
+        """A second name for a file, in any folder; `of`: `path` is below that one.
 
         Raises:
             FileExistsError: something stands there; DiskError, OSError: the disk refuses.
         """
         with (
             full_disk_told(to),
-            self._folder_of(path, create=False) as (source, name),
+            (of or self)._folder_of(path, create=False) as (source, name),
             self._folder_of(to, create=True) as (goal, new),
         ):
             if source is None:
@@ -287,6 +295,15 @@ class OutputFolder:
         with self.reading(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
             size = os.fstat(descriptor).st_size
             return hashlib.file_digest(file, "sha256").hexdigest(), size
+
+    def walk(self) -> Iterator[tuple[str, int]]:
+        """Paths and sizes of the regular files below, each folder in the order of its names; no link is followed.
+
+        Raises:
+            OSError: a folder cannot be read.
+        """
+        if self._root is not None:
+            yield from _walked(self._root, "")
 
     def keep_file(self, path: str) -> None:
         """What stands under a name, and the name, survive loss of power, where that is minded (power.py)."""
@@ -363,6 +380,20 @@ def _enter(parent: int | None, name: str, *, create: bool) -> int | None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
     return os.open(name, _DIRECTORY, dir_fd=parent)
+
+
+def _walked(folder: int, above: str) -> Iterator[tuple[str, int]]:
+    """What lies below an open folder; `above`: its path and a slash."""
+    for name in sorted(os.listdir(folder)):
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode):
+            yield above + name, found.st_size
+        elif stat.S_ISDIR(found.st_mode):
+            inner = os.open(name, _DIRECTORY, dir_fd=folder)
+            try:
+                yield from _walked(inner, f"{above}{name}/")
+            finally:
+                os.close(inner)
 
 
 def _by_folder(paths: Sequence[str]) -> Iterator[list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
@@ -37,15 +37,22 @@ def _statsd(value: str) -> str:
     return value
 
 
+def _textfile(value: str) -> str:
+    if not value.endswith((".prom", "/")):
+        raise ValueError(f'{value!r}: the textfile collector reads "*.prom"; or write a folder, with "/" at its end')
+    return value
+
+
 class Metrics(Model):
     """Where figures of a run go.
 
     Attributes:
         textfile: a file in Prometheus' text format, for the textfile collector of its node exporter; it ends in .prom.
+            A folder (it ends in /) gets `scraper-<job>.prom`.
         statsd: "host:port" of a StatsD, by UDP.
     """
 
-    textfile: str | None = None
+    textfile: Annotated[str, AfterValidator(_textfile)] | None = None
     statsd: Annotated[str, AfterValidator(_statsd)] | None = None
 
 
@@ -58,10 +65,10 @@ class Command(Model):
 
 
 def _commands(value: Any) -> Any:
-    """`[a, b]`, `{run: [...]}` or a list of these, as a list of commands."""
+    """`[a, b]`, `{run: [...]}` or a list of these, as a list of commands; `[]` is none."""
     one = (
         [value]
-        if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+        if isinstance(value, dict) or (isinstance(value, list) and value and all(isinstance(v, str) for v in value))
         else value
     )
     if not isinstance(one, (list, tuple)):
@@ -99,11 +106,21 @@ Notices = Annotated[
 ]
 
 
+_Job = TypeVar("_Job", bound=Model)
+
+
+def silent(job: _Job) -> _Job:
+    """The job without what reaches others at its end, for replays, tests and recordings."""
+    return job.model_copy(update={"on_finish": (), "on_failure": (), "on_file": (), "notify": (), "metrics": Metrics()})
+
+
 def _cron(value: str) -> str:
     from datetime import UTC, datetime
 
     from cronsim import CronSim, CronSimError
 
+    if len(value.split()) == 6:  # cronsim would take the first for seconds
+        raise ValueError(f'{value!r} has six fields; a cron line has five, as in "0 3 * * *"')
     try:
         CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:

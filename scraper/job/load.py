@@ -1,6 +1,7 @@
 """From a job file to a Job, or to all its mistakes at once.
 
     text -> yaml.read        plain data, and where each key and value stands
+         -> layers           defaults of the config file below it, SCRAPER_JOB__* over it (where the caller has them)
          -> options          -o and --var laid over it
          -> settle           vars, http, polite and dest rendered, marks for secrets
          -> model            keys and types; what is wrong is told in words.py's words
@@ -25,7 +26,8 @@ from pydantic import ValidationError
 from scraper.errors import JobError, Mistake
 from scraper.job import checks, options, repair, settle, words, yaml
 from scraper.job.fields import setting_names
-from scraper.job.loaded import Loaded, as_written
+from scraper.job.layers import Layers
+from scraper.job.loaded import Folders, Loaded, as_written
 from scraper.job.model import Job
 from scraper.job.places import Finding, Places, without_consequences
 
@@ -35,7 +37,7 @@ _PASSES = 10
 
 def load(
     path: str | Path, *, variables: Mapping[str, str] | None = None, overrides: Sequence[str] = (),
-    recorded: Mapping[str, str] | None = None, secrets: bool = True,
+    recorded: Mapping[str, str] | None = None, secrets: bool = True, layers: Layers | None = None,
 ) -> Loaded:  # fmt: skip
     """Loads and checks a job file; `-` is stdin.
 
@@ -44,6 +46,7 @@ def load(
         overrides: `-o` texts such as `http.timeout.read=5`.
         recorded: variables of a tape, below `variables`; those that the job has no more are left out.
         secrets: whether to warn of those that are not set; without, none is looked up (a replay needs none).
+        layers: what this machine lays around job files; None: the job file alone, as tests and replays have it.
 
     Raises:
         JobError: with every mistake of the file.
@@ -56,7 +59,7 @@ def load(
     except yaml.YamlError as error:
         raise JobError([Places(file).mistake(error.finding)]) from error
     folder = Path() if file == STDIN else Path(path).parent
-    return _loaded(document, folder, variables or {}, overrides, recorded, secrets=secrets)
+    return _loaded(document, folder, variables or {}, overrides, recorded, secrets=secrets, layers=layers)
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -75,6 +78,7 @@ def from_data(
     variables: Mapping[str, str] | None = None,
     overrides: Sequence[str] = (),
     recorded: Mapping[str, str] | None = None,
+    layers: Layers | None = None,
 ) -> Loaded:
     """A job from data that stands in no file; `variables` and the like as for `load`.
 
@@ -82,23 +86,25 @@ def from_data(
         JobError: with every mistake.
     """
     document = yaml.Document(copy.deepcopy(data), Places(file))
-    return _loaded(document, folder or Path(), variables or {}, overrides, recorded)
+    return _loaded(document, folder or Path(), variables or {}, overrides, recorded, layers=layers)
 
 
 def _loaded(
     document: yaml.Document, folder: Path, variables: Mapping[str, str], overrides: Sequence[str],
-    recorded: Mapping[str, str] | None = None, *, secrets: bool = True,
+    recorded: Mapping[str, str] | None = None, *, secrets: bool = True, layers: Layers | None = None,
 ) -> Loaded:  # fmt: skip
     data, spots = document.data, document.places
     if not isinstance(data, dict):
         told = Finding((), f"expected a mapping with name, start and rules, found {words.found(data)}", stops=True)
         raise JobError(map(spots.mistake, without_consequences([*document.findings, told])))
-    findings = [*document.findings, *options.override(data, spots, overrides)]
+    findings = [*document.findings, *(layers or Layers()).lay(data, spots)]
+    findings += options.override(data, spots, overrides)
     findings += options.with_variables(data, spots, {**options.known(data, recorded or {}), **variables})
     settling = settle.Settling()
     settling.vars(data["vars"] if isinstance(data.get("vars"), dict) else {})
     job, wrong = _validated(settling.sections(data))
-    findings += [*settling.findings, *wrong, *(_unset(data, folder) if secrets else ())]
+    folders = Folders(folder, spots)
+    findings += [*settling.findings, *wrong, *(_unset(data, folders) if secrets else ())]
     findings += _checked(job, settling.variables, wrong, data)
     mistakes = list(map(spots.mistake, without_consequences(findings)))
     if errors := [one for one in mistakes if not one.warning]:
@@ -142,10 +148,10 @@ def _faults(job: Job) -> Iterable[Finding]:
     return faults.check(job)
 
 
-def _unset(data: dict[str, Any], folder: Path) -> Iterable[Finding]:
+def _unset(data: dict[str, Any], folders: Folders) -> Iterable[Finding]:
     for mark, path in settle.secrets_used(data).items():
         try:
-            settle.secret(mark, folder, os.environ)
+            settle.secret(mark, folders.of(path), os.environ)
         except LookupError as error:
             yield Finding(path, str(error), warning=True)
 
@@ -165,7 +171,7 @@ def settle_secrets(loaded: Loaded) -> dict[str, str]:
     missing: list[Mistake] = []
     for mark, path in settle.secrets_used(loaded.data).items():
         try:
-            known[mark] = settle.secret(mark, loaded.folder, os.environ)
+            known[mark] = settle.secret(mark, loaded.folder_of(path), os.environ)
         except LookupError as error:
             missing.append(loaded.mistake(path, str(error)))
     if missing:

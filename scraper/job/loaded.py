@@ -15,6 +15,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Folders:
+    """What relative paths are relative to: the file that says them; the working directory where no file does."""
+
+    folder: Path
+    places: Places
+
+    def of(self, path: Where) -> Path:
+        """The folder for a key, by its path as it was written."""
+        file = self.places.spot(path).file
+        if file is None:
+            return self.folder
+        return Path() if file.startswith(_NO_FILES) else Path(file).parent
+
+
+_NO_FILES = ("-o ", "--var ", "SCRAPER_")
+
+
+@dataclass(frozen=True)
 class Loaded:
     """A job that is right.
 
@@ -37,8 +55,8 @@ class Loaded:
     places: Places = field(repr=False, compare=False, default_factory=lambda: Places(""))
 
     def folder_of(self, path: Where) -> Path:
-        """What a relative path at a key is relative to; where the command line gave it, the working directory."""
-        return Path() if self.mistake(path, "").file.startswith("-o ") else self.folder
+        """What a relative path at a key is relative to: the file that it stands in, or the working directory."""
+        return Folders(self.folder, self.places).of(as_written(Finding(tuple(path), ""), self.data).path)
 
     def mistake(self, path: Where, message: str) -> Mistake:
         """A mistake at a key or value of the job, for what is found out later."""

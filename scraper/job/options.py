@@ -18,12 +18,17 @@ def override(data: dict[str, Any], places: Places, overrides: Iterable[str]) -> 
         if not equals or not keys.strip():
             yield Finding((), "write KEY=VALUE, as in http.timeout.read=5", spot=Spot(file=f"-o {text}"))
             continue
-        try:
-            path = _set(data, keys.strip().split("."), yaml.value(value))
-        except (yaml.YamlError, LookupError) as error:
-            yield Finding((), str(error.args[0]), spot=spot)
-        else:
-            places.moved(path, spot)
+        yield from lay(data, places, keys.strip().split("."), value, spot)
+
+
+def lay(data: dict[str, Any], places: Places, keys: list[str], value: str, spot: Spot) -> Iterator[Finding]:
+    """Sets one key of the job, whose value is YAML and came from `spot`."""
+    try:
+        path = _set(data, keys, yaml.value(value))
+    except (yaml.YamlError, LookupError) as error:
+        yield Finding((), str(error.args[0]), spot=spot)
+    else:
+        places.moved(path, spot)
 
 
 def _set(data: Any, keys: list[str], value: Any) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from scraper import urls
 
@@ -63,6 +63,18 @@ class Lent:
 
     def __del__(self) -> None:
         self._sock.close()
+
+
+def send_datagrams(host: str, port: int, datagrams: Iterable[bytes]) -> None:
+    """Sends them by UDP; nobody says whether they came.
+
+    Raises:
+        OSError: the host has no address, or they cannot go out.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind, protocol) as sock:
+        for each in datagrams:
+            sock.sendto(each, address)
 
 
 def has_bytes(sock: socket.socket) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from scraper.model import Download, Outcome
 
@@ -25,11 +25,27 @@ def window_of(slots: int, hosts: int) -> int:
     return max(LEAST, min(MOST, 32 * slots, ALL // max(1, hosts)))
 
 
+class Bounds(Protocol):
+    """The limits of a run (limits.py)."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A file has its ending."""
+        ...
+
+    def page_ended(self, ending: str) -> None:
+        """A page has its ending."""
+        ...
+
+
 class Control:
-    """What stops the workers: a signal, a full disk, a bug. The main thread waits here for changes.
+    """What stops the workers: a signal, a limit, a full disk, a bug. The main thread waits here for changes.
 
     Args:
         outer: of several runs, one after the other: what stops that stops this one, and not the other way round.
+
+    Attributes:
+        bounds: the limits of the run, where it has any.
+        limit: which of them is reached, in words.
     """
 
     def __init__(self, outer: Control | None = None) -> None:
@@ -37,6 +53,8 @@ class Control:
         self._code: int | None = None
         self.changed = threading.Event()
         self.error: BaseException | None = None
+        self.limit: str | None = None
+        self.bounds: Bounds | None = None
         self.ended = Ended(self.changed)
 
     @property
@@ -54,10 +72,27 @@ class Control:
         self._code = code
         self.changed.set()
 
+    def reach(self, limit: str) -> None:
+        """A limit of the job is reached: no new work either."""
+        if self.limit is None:
+            self.limit = limit
+            self.changed.set()
+
+    def page_ended(self, ending: str) -> None:
+        """A page has its ending."""
+        if self.bounds is not None:
+            self.bounds.page_ended(ending)
+
+    def file_ended(self, host: str, key: int, outcome: Outcome, held: int) -> None:
+        """A file has its ending; the rest as `Ended.put`."""
+        self.ended.put(host, key, outcome, held)
+        if self.bounds is not None:
+            self.bounds.ended(outcome)
+
     @property
     def stopping(self) -> bool:
         """Whether the run is to end before its work does."""
-        return self.error is not None or self.stop_code is not None
+        return self.error is not None or self.limit is not None or self.stop_code is not None
 
 
 class Window:

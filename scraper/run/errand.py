@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scraper.job.model import Job
+    from scraper.model import Reading
     from scraper.state.db import Database
 
 
@@ -21,10 +22,12 @@ class Errand:
     Attributes:
         kind: as the ledger keeps it (state/schema.py).
         fetches: whether files are fetched; else `end_files` ends them.
+        ends_dry: whether `end_files` does so in a dry run too, where files are else told by their paths.
     """
 
     kind = ""
     fetches = True
+    ends_dry = False
 
     def job(self, job: Job) -> Job:
         """The job as this run has it: a repair overwrites what stands there."""
@@ -49,6 +52,14 @@ class Errand:
         """
         raise NotImplementedError
 
+    def wanted(self, kit: Any, reading: Reading) -> Reading:
+        """What of a reading is to be asked for by this run: links and files; its items are kept whatever this says.
+
+        Args:
+            kit: of the run; inside the transaction of the reading.
+        """
+        return reading
+
     def end_files(self, kit: Any, *, seeded: bool) -> None:
         """In the place of the transport, several times a second, where `fetches` is False: ends files that are open.
 
@@ -56,3 +67,6 @@ class Errand:
             seeded: whether everything that the run begins with is queued.
         """
         raise NotImplementedError
+
+    def walked(self, kit: Any) -> None:
+        """Nothing is open any more, or the run is stopped; the ledger is open, nothing is concluded yet."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scraper.model import Outcome
@@ -37,8 +39,26 @@ class Events:
     def tick(self, open_count: int, flying: dict[int, Any]) -> None:
         """Several times a second, from the main thread: what is open, and the files on their way."""
 
+    def came(self, skipped: Mapping[str, int], failed: Sequence[Any]) -> None:
+        """At the end, where there is any of it: why -> how many were left out, and failures (state.groups.Group)."""
+
     def done(self) -> None:
         """Nothing more will come."""
+
+
+ABOUT = ("job", "run", "url", "attempt", "class", "summary")
+"""What a log record may say of itself beside its text (`extra=`), a key of its own wherever a log is JSON."""
+
+_UNSEEN = re.compile(r"[^ -~]")
+
+
+def unseen_escaped(text: str) -> str:
+    """JSON with what cannot be seen escaped: nothing that came from outside is one on a terminal (DESIGN 4.10)."""
+    return _UNSEEN.sub(_escaped, text)
+
+
+def _escaped(char: re.Match[str]) -> str:
+    return char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1]
 
 
 def printable(text: str) -> str:

@@ -82,7 +82,7 @@ class FileWorker(Worker[FileTask]):
         if self.kit.renewals.fresh:
             self.kit.renewals.fresh.pop(work.task.id, None)
         held = self.kit.window.size
-        self.control.ended.put(work.home, work.task.id, outcome.told(work.attempt, self.seconds(work)), held)
+        self.control.file_ended(work.home, work.task.id, outcome.told(work.attempt, self.seconds(work)), held)
 
 
 ExchangeFor = Callable[[FileTask, Hop, Flight], Any]

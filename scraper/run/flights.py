@@ -79,9 +79,16 @@ def _wait(kit: Kit, lane: Lane, host: str, error: Exception) -> float | None:
     if isinstance(decision, retry.GiveUp):
         if decision.park:
             kit.scheduler.park(host, decision.park)
-        log.info("%s: %s; the file goes on with one exchange less", error.url, error.message)
+        log.info("%s: %s; the file goes on with one exchange less", error.url, error.message, extra=_about(error))
         return None
     if decision.park:
         kit.scheduler.park(host, decision.seconds)
-    log.info("%s: %s; its range again in %.1f s", error.url, error.message, decision.seconds)
+    log.info(
+        "%s: %s; its range again in %.1f s", error.url, error.message, decision.seconds, extra=_about(error)
+    )  # fmt: skip
     return decision.seconds
+
+
+def _about(error: errors.RequestError) -> dict[str, str]:
+    """What a log record of it says beside its text."""
+    return {"url": error.url, "class": error.name}

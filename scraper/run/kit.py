@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from scraper.job.fields import Fields, is_template
 from scraper.model import State
 from scraper.net import proxylist
 from scraper.net.courier import Courier, wall_clock
-from scraper.net.hosts import LocalGate, Scheduler, policy_for
+from scraper.net.hosts import LocalGate, Policy, Scheduler, gate_for, policy_for
 from scraper.net.outgoing import USER_AGENT, Outgoing
 from scraper.net.rate import Rate
 from scraper.net.robots import Robots
@@ -58,6 +59,7 @@ class Options:
         replay: where it is answered from, if it is answered from a tape.
         tape_to: the tape on which all exchanges are put down; tape_vars: the variables that were given, for its info.
         errand: what the run is for, where it is no ordinary one.
+        wait: seconds to wait while another run holds the output folder.
     """
 
     dest: Path | None = None
@@ -71,6 +73,7 @@ class Options:
     tape_to: Path | None = None
     tape_vars: Mapping[str, str] = field(default_factory=dict)
     errand: Errand | None = None
+    wait: float = 0.0
 
 
 @dataclass
@@ -156,6 +159,10 @@ def settle(loaded: Loaded, replay: Replay | None = None) -> tuple[Job, dict[str,
     wrong += _wrong_cookies(loaded.job.http, loaded.folder)
     wrong += transports.mistakes(loaded.job)
     wrong += sheets.mistakes(loaded.job)
+    if loaded.job.notify:
+        from scraper.run import services
+
+        wrong += services.mistakes(loaded.job)
     wrong += sources.mistakes(loaded.job, loaded.folder, loaded.variables)
     if wrong:
         raise errors.JobError(loaded.mistake(where, message) for where, message in wrong)
@@ -319,12 +326,16 @@ def rate_for(job: Job) -> Rate:
 
 
 def scheduler_for(job: Job, kinds: tuple[str, ...], replay: Replay | None = None) -> Scheduler[Any]:
-    """Who may be asked when, as the job says; in a replay nobody waits."""
+    """Who may be asked when, as the job says, and other jobs at the same time; in a replay nobody waits."""
+
+    def policy(host: str) -> Policy:
+        return policy_for(host, job.polite)
+
     if replay is None:
-        return Scheduler(LocalGate(lambda host: policy_for(host, job.polite)), kinds)
+        return Scheduler(gate_for(policy, LocalGate(policy), time.monotonic), kinds)
     from scraper.run import replayed
 
-    gate = LocalGate(lambda host: policy_for(host, job.polite), patience=replayed.NO_PAUSE, holds=False)
+    gate = LocalGate(policy, patience=replayed.NO_PAUSE, holds=False)
     return Scheduler(gate, kinds, longest=replayed.LONGEST_WAIT)
 
 

@@ -9,25 +9,42 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from scraper import secrets
 from scraper.errors import ScraperError
+from scraper.run.events import ABOUT, unseen_escaped
 
 
 class JsonLines(logging.Formatter):
-    """A record as one line of JSON."""
+    """A record as one line of JSON.
+
+    Attributes:
+        about: what every line says too, such as the job and the run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.about: dict[str, str] = {}
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time (UTC), level, logger and message; a traceback where there is one."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        """Time (UTC), level, logger and message, what the record says of itself; a traceback where there is one."""
+        line: dict[str, Any] = {
+            "time": time_of(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": secrets.display(record.getMessage()),
+            **self.about,
+            **{key: record.__dict__[key] for key in ABOUT if key in record.__dict__},
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+            line["traceback"] = secrets.display(self.formatException(record.exc_info))
+        return unseen_escaped(json.dumps(line, ensure_ascii=False))
+
+
+def time_of(record: logging.LogRecord) -> str:
+    """When it was logged, as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 class _LogFile(logging.FileHandler):

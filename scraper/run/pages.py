@@ -79,7 +79,7 @@ class PageWorker(Looper[PageTask]):
             self._renew(work, self._read(result, work.task.request))
             return
         ending, why = self._commit(work, result)
-        self.kit.events.page_ended(result.url, ending, why)
+        self._told(result.url, ending, why)
         self.reread()
         self._discard(work)
 
@@ -94,7 +94,11 @@ class PageWorker(Looper[PageTask]):
             seconds=self.seconds(work), asked=work.task.request,
         )  # fmt: skip
         self._discard(work)
-        self.kit.events.page_ended(error.url, error.ending, error.message)
+        self._told(error.url, error.ending, error.message)
+
+    def _told(self, url: str, ending: str, why: str) -> None:
+        self.kit.events.page_ended(url, ending, why)
+        self.control.page_ended(ending)
 
     def left(self, work: Work[PageTask], hop: Hop) -> bool:
         """Whether the page is read as another one, to which it is redirected (state/redirects.py).
@@ -170,13 +174,20 @@ class PageWorker(Looper[PageTask]):
         with ledger.db.transaction():
             for read_id, request, found in readings:
                 if isinstance(found, Reading):
-                    ledger.commit_reading(read_id, request, self._bounded(request, found), secrets.display(page.url))
+                    self._keep(read_id, request, found, secrets.display(page.url))
             ledger.end_page(
                 task.id, ending, why=why, status=page.status, attempts=work.attempt, seconds=self.seconds(work),
                 digest=hashlib.sha256(page.body).hexdigest(),
             )  # fmt: skip
             self._stop_at_limit()
         return ending, why
+
+    def _keep(self, read_id: int, request: Request, found: Reading, url: str) -> None:
+        """Of what a rule found, what this run is to ask for; part of a transaction."""
+        errand = self.kit.options.errand
+        wanted = found if errand is None else errand.wanted(self.kit, found)
+        of_items = None if errand is None else found.downloads
+        self.kit.ledger.commit_reading(read_id, request, self._bounded(request, wanted), url, of_items)
 
     def _read(self, page: Page, request: Request) -> Reading | errors.RequestError:
         page, entry = self._as_asked(page, request), entry_of(request.rule)
@@ -230,10 +241,10 @@ class PageWorker(Looper[PageTask]):
             found = error
         if isinstance(found, Reading):
             with self.kit.ledger.db.transaction():
-                self.kit.ledger.commit_reading(read_id, request, self._bounded(request, found), url)
+                self._keep(read_id, request, found, url)
         else:
             self.kit.ledger.end_page(page_id, found.ending, why=found.message, status=page.status)
-            self.kit.events.page_ended(page.url, found.ending, found.message)
+            self._told(page.url, found.ending, found.message)
         return True
 
     # -- bounds ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from scraper.probe.patience import Patience
 from scraper.run import kit
 
 if TYPE_CHECKING:
+    from scraper.job.layers import Layers
     from scraper.job.loaded import Loaded
 
 BARE = {"connect": 5, "read": 10}
@@ -27,8 +28,8 @@ _NOWHERE = "http://probe.invalid/"
 """A job has to start somewhere; RFC 2606 section 2 keeps this name for nobody."""
 
 
-def bare(url: str, overrides: Sequence[str] = ()) -> Loaded:
-    """A job that is no file: the URL's own origin may see what `-o` adds.
+def bare(url: str, overrides: Sequence[str] = (), layers: Layers | None = None) -> Loaded:
+    """A job that is no file, within the layers of this machine: the URL's own origin may see what `-o` adds.
 
     Raises:
         JobError: an override is wrong.
@@ -38,7 +39,7 @@ def bare(url: str, overrides: Sequence[str] = ()) -> Loaded:
     origins = [urls.origin(urls.fixed(url))] if urls.is_http(urls.fixed(url)) else []
     start = [{"url": _NOWHERE, "as": "files"}]
     data = {"name": "probe", "start": start, "http": {"origins": origins, "timeout": BARE}}
-    return from_data(data, overrides=overrides)
+    return from_data(data, overrides=overrides, layers=layers)
 
 
 def settings_of(loaded: Loaded, url: str, *, is_job: bool) -> tuple[Settings, Patience]:

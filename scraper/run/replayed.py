@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from scraper.job.after import silent
 from scraper.job.settle import secrets_used
 from scraper.net.detour import Detour
 from scraper.net.hosts import Patience
@@ -53,7 +54,7 @@ def known_secrets(loaded: Loaded) -> dict[str, str]:
 
 def job_for(job: Job, replay: Replay) -> Job:
     """The job as it is replayed: without what is of this machine, without waiting, without its commands."""
-    return job.model_copy(update={"http": _http(job.http, replay), "polite": _polite(job.polite), "on_finish": ()})
+    return silent(job).model_copy(update={"http": _http(job.http, replay), "polite": _polite(job.polite)})
 
 
 def _http(http: Http, replay: Replay) -> Http:

@@ -30,6 +30,7 @@ from scraper.run.events import Events
 from scraper.run.feeding import Feeder
 from scraper.run.files import AskWorker, FileSource
 from scraper.run.kit import Options
+from scraper.run.limits import CONTINUES, bounds_for
 from scraper.run.logfile import run_log
 from scraper.run.opening import STATE
 from scraper.run.sources import dest_of
@@ -58,7 +59,7 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
 
     Raises:
         JobError: a secret that is not set, a key that is not built yet.
-        BusyError: another run holds the output folder.
+        BusyError: another run holds the output folder; or that was waited for, and the control stops.
         LedgerError: the ledger cannot be used.
     """
     job, known = kits.settle(loaded, options.replay)
@@ -66,9 +67,10 @@ def run(loaded: Loaded, options: Options, events: Events, control: Control | Non
     if options.errand is not None:
         job = options.errand.job(job)
     dest = options.dest or dest_of(loaded, job)
-    with hold(dest, dry=options.dry) as scratch:
+    control = control or Control()
+    with hold(dest, dry=options.dry, wait=options.wait, stopped=lambda: control.stop_code) as scratch:
         state = scratch / STATE if options.dry else options.state or dest / STATE
-        return Runner(loaded, job, known, dest, state, options, events, control or Control()).run()
+        return Runner(loaded, job, known, dest, state, options, events, control).run()
 
 
 class Runner:
@@ -90,6 +92,8 @@ class Runner:
         self.kit = self._opened.kit
         self._db, self._disk = self.kit.ledger.db, self.kit.disk
         self._feeder = Feeder(self.kit)
+        self._listeners = after.Listeners(self.kit, state, self._control)
+        self._bounds = self._control.bounds = bounds_for(self.kit, self._control, self._began)
         self._keep_ledger()
 
     def run(self) -> Summary:
@@ -103,6 +107,7 @@ class Runner:
             stack.enter_context(self._opened.taping)
             self._events.begun(kit.run.id, continued=kit.run.continued, dest=str(self._disk.root))
             kits.warn_of(kit.job)
+            stack.enter_context(self._listeners)
             try:
                 self._to_the_end()
                 self._opened.taping.close()
@@ -111,13 +116,10 @@ class Runner:
                 after.tell(kit, self._state, summary)
             finally:
                 self._events.done()
+                kit.scheduler.leave()
                 self._db.close()
                 self._disk.close()
-            if kit.job.on_finish and not self._options.dry:
-                from scraper.run import finish
-
-                stopped = self._control.stop_code
-                finish.call(kit, summary, lambda: self._control.stop_code != stopped)
+            self._listeners.ended(summary)
             return summary
 
     def _to_the_end(self) -> None:
@@ -148,6 +150,7 @@ class Runner:
             threads += self._threads()
             for thread in threads:
                 thread.start()
+            self._look_around()
             while not self._control.stopping and (not seeded or self._is_open()):
                 seeded = seeded or next(seeding, DONE) is DONE
                 self._turn(seeded)
@@ -155,8 +158,11 @@ class Runner:
         finally:
             self.kit.scheduler.close()
             self._join(threads)
+            self.kit.scheduler.leave()
             self.kit.engine.close()
             self._take_ended()
+        if seeded and not self._is_open():
+            self._control.limit = None  # it was reached by the last of the work: nothing is left out
 
     def _turn(self, seeded: bool) -> None:
         """One turn of the main thread: fill the windows, show, wait for a change if there is nothing to queue."""
@@ -173,6 +179,13 @@ class Runner:
         if seeded:
             self._control.changed.wait(TICK)
         self._flush()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Slots that are not used go to other processes; a limit that is reached stops the run."""
+        self.kit.scheduler.tend()
+        if self._bounds is not None:
+            self._bounds.look(self.kit.engine.flying)
 
     def _take_ended(self) -> None:
         """Files that ended are told, and leave the window; hosts whose window is half empty are fed again."""
@@ -183,7 +196,9 @@ class Runner:
         for host, key, outcome in ended:
             finish(key, outcome)
             of_host[host].append(key)
-        self._events.files_ended([outcome for _, _, outcome in ended])
+        outcomes = [outcome for _, _, outcome in ended]
+        self._events.files_ended(outcomes)
+        self._listeners.files_ended(outcomes)
         for host, keys in of_host.items():
             self.kit.window.discard("file", host, keys)
 
@@ -253,6 +268,7 @@ class Runner:
             for thread in threads:
                 thread.join(TICK / 4)
             self._take_ended()
+            self.kit.scheduler.tend()
             self._events.tick(self.kit.ledger.open_count, self.kit.engine.flying)
 
     @property
@@ -263,8 +279,9 @@ class Runner:
 
     def _end_files(self, seeded: bool) -> None:
         """A dry run tells the files and fetches none; an errand may have its own way."""
-        if self._options.errand is not None and not self._options.dry:
-            self._options.errand.end_files(self.kit, seeded=seeded)
+        errand = self._options.errand
+        if errand is not None and (errand.ends_dry or not self._options.dry):
+            errand.end_files(self.kit, seeded=seeded)
         elif seeded and not self.kit.ledger.pending["page"]:
             for path in self.kit.ledger.open_paths():
                 self._events.planned(path)
@@ -272,6 +289,8 @@ class Runner:
 
     def _walked(self) -> None:
         """Nothing is open any more, or the run is stopped; the scheduler still serves (run/plan asks by it)."""
+        if self._options.errand is not None:
+            self._options.errand.walked(self.kit)
 
     # -- the end ---------------------------------------------------------------------------------------
 
@@ -282,6 +301,8 @@ class Runner:
         try:
             if error is not None:
                 log.error("%s; the same command continues where this stopped", error)
+            if self._control.limit is not None:
+                log.error("%s; %s", self._control.limit, CONTINUES)
             return self._conclude(error)
         except errors.DiskError as full:
             log.error("%s; the same command continues where this stopped", full)
@@ -334,7 +355,7 @@ class Runner:
         """Several at once: 130 and 143, then 5, 7, 4 (DESIGN 2); where it was judged, `expect.failed` stands for 4."""
         if self._control.stop_code is not None:
             return self._control.stop_code
-        if error is not None:
+        if error is not None or self._control.limit is not None:
             return Exit.LIMIT
         if self._misses:
             return Exit.EXPECT

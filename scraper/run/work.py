@@ -186,7 +186,10 @@ class Worker(Generic[T]):
             self.of, self.id_of(work), work.attempt, secrets.display(error.url), status=status, name=error.name,
             why=error.message,
         )  # fmt: skip
-        log.info("%s: %s; attempt %d in %.1f s", error.url, error.message, work.attempt + 1, decision.seconds)
+        log.info(
+            "%s: %s; attempt %d in %.1f s", error.url, error.message, work.attempt + 1, decision.seconds,
+            extra={"url": error.url, "attempt": work.attempt, "class": error.name},
+        )  # fmt: skip
         if decision.park:
             self.kit.scheduler.park(work.host, decision.seconds)
         put_back(self.kit, self.kind, work, decision.seconds)

@@ -127,3 +127,18 @@ def _read(path: Path, request: Request) -> Page | None:
     end = 4 + int.from_bytes(whole[:4], "big")
     url, status, headers, private = json.loads(whole[4:end])
     return Page(request, url, status, headers, whole[end:], private)
+
+
+def forget(state: Path, identity: str) -> None:
+    """Removes what was kept of a page from run to run; that there is nothing is no mistake.
+
+    Args:
+        state: the folder of the ledger.
+        identity: `Request.identity` of the page.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    path = state / "pages" / identity[:2] / f"{identity[2:]}.z"
+    with refusal_told(path):
+        path.unlink(missing_ok=True)

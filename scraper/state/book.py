@@ -43,6 +43,8 @@ class Book:
         run: the run that is worked on.
         pending: how many pages and files have no ending, by kind and host.
         newest_first: rules whose items stand in the records before those that older runs found.
+        beside: runs that this one mends: their pages count towards its bounds; placed_as: as whose items its items
+            stand in the records, by number, 0: as its own.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Book:
         self._template_numbers = Numbers(db, "templates")
         self._number = 0
         self.newest_first: Collection[str] = ()
+        self.beside: Collection[str] = ()
+        self.placed_as = 0
         self._lock = threading.Lock()
         self._open = dict.fromkeys(_OPEN, 0)
         self._grown: set[tuple[str, str]] = set()

@@ -50,7 +50,7 @@ class ItemBook(Book):
     def _place(self, item: Item) -> bytes:
         """Where it stands among the records."""
         start, *way = item.place
-        newest = (_LAST_RUN - self._number,) if item.rule in self.newest_first else ()
+        newest = (_LAST_RUN - (self.placed_as or self._number),) if item.rule in self.newest_first else ()
         return codec.encode_place((start, *newest, *way))
 
     def _wins(self, known: Row, rank: bytes, read_id: int | None) -> bool:

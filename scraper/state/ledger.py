@@ -11,11 +11,14 @@ It is the truth of a run; memory holds only a window of it. The protocol (DESIGN
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scraper.model import Download, Item, Reading, Request
 from scraper.state import codec
 from scraper.state.contents import ContentBook
 from scraper.state.files import FileTask
 from scraper.state.items import ItemBook
+from scraper.state.known import KnownBook
 from scraper.state.pages import PageTask
 from scraper.state.redirects import RedirectBook
 from scraper.state.renewals import RenewalBook
@@ -28,17 +31,24 @@ _DROP = {
 }
 
 
-class Ledger(RedirectBook, ItemBook, RenewalBook, ContentBook):
+class Ledger(RedirectBook, ItemBook, RenewalBook, ContentBook, KnownBook):
     """The ledger of one output folder, for one run at a time."""
 
-    def commit_reading(self, read_id: int, request: Request, reading: Reading, url: str) -> None:
-        """T1 for one rule: items, links and files of a page, with the names that are reserved for the files."""
+    def commit_reading(
+        self, read_id: int, request: Request, reading: Reading, url: str, of_items: Sequence[Download] | None = None
+    ) -> None:
+        """T1 for one rule: items, links and files of a page, with the names that are reserved for the files.
+
+        Args:
+            of_items: all files of its items, where `reading` holds only those that are to be fetched.
+        """
+        of_items = reading.downloads if of_items is None else of_items
         with self.db.transaction():
             self.flush()
             self.db.execute("DELETE FROM failures WHERE run = ? AND read = ?", self.run, read_id)
             self._forget_items(read_id, reading)
             for item in reading.items:
-                self._put_item(item, read_id, [each for each in reading.downloads if _is_of(each, item)])
+                self._put_item(item, read_id, [each for each in of_items if _is_of(each, item)])
             self.add_downloads(reading.downloads)
             self.add_requests(reading.requests, url)
             self.add_skipped(reading.skipped, url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from scraper.records.expect import Filled
@@ -44,6 +45,12 @@ def last_complete(db: Database, job: str, before: str) -> str | None:
         job, before,
     )  # fmt: skip
     return found
+
+
+def last_success(db: Database, job: str) -> datetime | None:
+    """When the last ordinary run of a job ended whose exit code was 0; None: there is none."""
+    found: str | None = db.value("SELECT max(ended) FROM runs WHERE job = ? AND exit_code = 0 AND kind = 'run'", job)
+    return None if found is None else datetime.fromisoformat(found)
 
 
 def filled(db: Database, run: str, wanted: Mapping[str, Collection[str]]) -> dict[str, Filled]:

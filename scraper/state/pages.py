@@ -313,9 +313,12 @@ class PageBook(Book):
         return self._page(identity) is not None or self._alias(identity) is not None
 
     def pages_of(self, rule: str) -> int:
-        """How many pages this run reads, or is to read, by a rule."""
-        sql = "SELECT count(*) FROM pages WHERE run = ? AND rule = ? AND coalesce(ending, '') NOT GLOB 'skipped:*'"
-        return int(self.db.value(sql, self.run, rule))
+        """How many pages this run reads, or is to read, by a rule; with those of the runs that it mends."""
+        sql = (
+            "SELECT count(DISTINCT identity) FROM pages WHERE run IN (SELECT value FROM json_each(?)) AND rule = ?"
+            " AND coalesce(ending, '') NOT GLOB 'skipped:*'"
+        )
+        return int(self.db.value(sql, codec.dump([self.run, *self.beside]), rule))
 
     def was_read(self, request: Request) -> bool:
         """Whether a complete run before this one read the page."""

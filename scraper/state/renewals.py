@@ -20,8 +20,14 @@ _INDEX = "CREATE INDEX IF NOT EXISTS reads_rank ON reads (rank)"
 _RANK = "SELECT coalesce(b.rank, f.rank) FROM files f LEFT JOIN better b ON b.file = f.id WHERE f.id = ?"
 _READ = (
     "SELECT r.id, r.page, r.request FROM reads r JOIN pages p ON p.id = r.page"
-    " WHERE r.rank = ? AND p.run = ? AND p.ending IN ('ok', 'unchanged')"
+    " WHERE r.rank = ?1 AND p.run = ?2 AND p.ending IN ('ok', 'unchanged')"
 )
+_READ_BEFORE = (
+    "SELECT r.id, r.page, r.request FROM reads r JOIN pages p ON p.id = r.page JOIN runs s ON s.run = p.run"
+    " JOIN files f ON f.id = (s.id << 40 | (?2 & 0xFFFFFFFFFF))"
+    " WHERE r.rank = ?1 AND p.ending IN ('ok', 'unchanged') ORDER BY s.id DESC LIMIT 1"
+)
+"""The page on which an earlier run found a file: a run of its own fetches files of pages that it has not read."""
 _OPEN = (
     "SELECT f.id, f.rank, h.text, n.key, coalesce(f.url, n.key) FROM json_each(?) j JOIN names n ON n.id = j.value"
     " JOIN files f ON f.id = ? << 40 | n.id JOIN hosts h ON h.id = f.host WHERE f.state = 0"
@@ -55,7 +61,10 @@ class RenewalBook(FileBook):
         if len(place) <= _BELOW:
             return None
         self.db.execute(_INDEX)
-        row = self.db.row(_READ, codec.encode_rank(place[:-_BELOW]), self.run)
+        rank = codec.encode_rank(place[:-_BELOW])
+        row = self.db.row(_READ, rank, self.run)
+        if row is None and self.db.value("SELECT kind FROM runs WHERE run = ?", self.run) != "run":
+            row = self.db.row(_READ_BEFORE, rank, file_id)
         return None if row is None else PageTask(row["page"], codec.load_request(row["request"]), read=row["id"])
 
     def renew(self, downloads: Iterable[Download], waiting: Set[int]) -> tuple[set[int], dict[int, Download]]:

@@ -2,7 +2,8 @@
 
     given (path, text, mapping) -> job.load -> a run, or a replay where there is a tape -> JobResult
 
-Nothing beyond this machine is reached, proxies of the environment are not asked, and `on_finish` is not called.
+Nothing beyond this machine is reached, proxies of the environment are not asked; no command of the job is called,
+and nobody is notified.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from scraper.errors import JobError, TapeError, UsageError
+from scraper.job.after import silent
 from scraper.job.load import from_data, load
 from scraper.job.loaded import Loaded
 from scraper.model import Summary
@@ -158,7 +160,7 @@ class JobRunner:
             loaded = from_data(dict(job), file="<job>", folder=self._folder, **settings)
         else:
             loaded = load(self._written(job), **settings)
-        return replace(loaded, job=loaded.job.model_copy(update={"on_finish": ()}))
+        return replace(loaded, job=silent(loaded.job))
 
     def _written(self, job: str | Path) -> Path:
         """The file of a job, which is written where there is only its text."""

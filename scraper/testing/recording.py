@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from scraper.errors import Exit, ScraperError, TapeError
 from scraper.files.refusals import refusal_told
+from scraper.job.after import silent
 from scraper.job.cases import TestCase, default_tape, golden_of
 from scraper.job.load import load, settle_secrets
 from scraper.model import Summary
@@ -93,7 +94,7 @@ def record_job(
 
     control = control or Stop()
     loaded = load(path, variables=variables, overrides=overrides)
-    loaded = replace(loaded, job=loaded.job.model_copy(update={"on_finish": ()}))
+    loaded = replace(loaded, job=silent(loaded.job))
     name = default_tape(loaded.job.name)
     tape, beside = path.parent / name, path.parent / golden_of(name)
     new = tape.with_name(f".new-{tape.name}")

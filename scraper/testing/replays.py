@@ -3,7 +3,7 @@
     Replays().of(path, case) -> Facts
 
 A replay works below a temporary folder, with the job as its file says and the variables that the tape was recorded
-with; `on_finish` is not called.
+with; no command of it is called, nobody is notified.
 """
 
 from __future__ import annotations

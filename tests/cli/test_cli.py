@@ -43,7 +43,7 @@ def test_run_prints_the_paths_of_saved_files_and_nothing_else_to_stdout(
     told = scraper("run", write_job(job, serve(site).url))
     assert (told.code, sorted(told.lines)) == (0, ["output/mine/a.png", "output/mine/b.png"])
     assert [(folder / line).read_bytes() for line in told.lines] == [picture(1, "png")] * 2
-    assert "mine: 1 page, 1 item (1 new, 0 changed, 0 gone), 2 files saved" in told.err
+    assert "mine: 1 page, 1 item (1 new), 2 files saved" in told.err
 
 
 def test_a_job_file_in_the_first_place_means_run(

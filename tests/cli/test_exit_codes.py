@@ -266,3 +266,21 @@ def test_output_that_nobody_takes_is_no_bug(where: str, code: int, says: str) ->
         env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert (told.returncode, told.stderr.strip()) == (code, says)
+
+
+def test_a_second_run_can_wait_for_the_first(scraper: Any, process: Any, site: Site, serve: Any, gate: Any) -> None:
+    late = gate()
+    site.route("/a")(late)
+    url = f"{serve(site).url}/a"
+    one = process("get", url)
+    late.wait()
+    told = scraper("get", url, "--wait=0.1s")
+    assert (told.code, told.out, "waiting: another run holds" in told.err) == (6, "", True)
+    late.open.set()
+    assert (scraper("get", url, "--wait").code, one.end().code) == (0, 0)
+
+
+def test_a_limit_that_is_reached_is_exit_5(scraper: Any, site: Site, serve: Any) -> None:
+    site.route("/a")(lambda request: b"a")
+    told = scraper("get", f"{serve(site).url}/a", "-o", "limits.deadline=0")
+    assert (told.code, told.out, "limits.deadline: " in told.err) == (5, "", True)

@@ -11,7 +11,6 @@ import time
 import pytest
 
 from scraper.errors import JobError
-from scraper.run import finish
 from scraper.run.control import Control
 
 SAVE = """import json, os, sys
@@ -62,11 +61,22 @@ def test_a_command_gets_its_arguments_and_what_the_run_was(run_with, saying, not
                 "SCRAPER_RUN": ran.summary.run,
                 "SCRAPER_EXIT_CODE": "0",
                 "SCRAPER_DEST": str(tmp_path / "out"),
+                "SCRAPER_SUMMARY": str(tmp_path / "out/.scraper/runs" / ran.summary.run / "summary.json"),
+                **counts(pages_ok=1, items_total=1, items_new=1),
+                "SCRAPER_SECONDS": noted()[0]["env"]["SCRAPER_SECONDS"],
             },
             "cwd": str(tmp_path),
             "stdin": "",
         }
     ]
+
+
+def counts(**given):
+    """The variables that hold the counts of a summary: 0 but for those given."""
+    names = [f"pages_{name}" for name in ("ok", "unchanged", "skipped", "failed")]
+    names += [f"items_{name}" for name in ("total", "new", "changed", "gone", "failed")]
+    names += [f"files_{name}" for name in ("saved", "unchanged", "skipped", "failed")]
+    return {f"SCRAPER_{name.upper()}": str(given.get(name, 0)) for name in (*names, "bytes")}
 
 
 def test_it_runs_when_records_and_summary_stand_and_the_folder_is_free(run_with, tmp_path):
@@ -123,11 +133,11 @@ def test_what_fails_of_it_is_a_warning_and_nothing_more(run_with, command, told)
     assert (ran.code, told in warning) == (0, True), warning
 
 
-def test_a_command_that_takes_too_long_is_ended_with_all_it_started(run_with, tmp_path, monkeypatch):
-    monkeypatch.setattr(finish, "LONGEST", 0.3)
+def test_a_command_that_takes_too_long_is_ended_with_all_it_started(run_with, tmp_path):
     started = tmp_path / "pid"
     started.touch()  # on a busy machine it may be ended before it has begun
-    ran = run_with(["sh", "-c", 'sleep 100 & echo $! >"$0"; wait', str(started)])
+    command = ["sh", "-c", 'sleep 100 & echo $! >"$0"; wait', str(started)]
+    ran = run_with({"run": command, "timeout": 0.3})
     (warning,) = warnings(ran)
     assert "was ended after 0.3 s" in warning
     assert is_gone(int(started.read_text() or 0))

@@ -24,6 +24,7 @@ USUAL = Patience()
 LONGEST_DELAY = 60.0
 """Seconds of delay that a robots.txt can ask for. Crawl-delay is no part of RFC 9309, and an hour between two
 requests is no rate but a no, for which there is Disallow."""
+NO_TIME = 1e-6
 REMEMBERED = 600.0
 """Seconds after which what speaks against an idle host is forgotten too."""
 
@@ -61,6 +62,14 @@ class HostGate(Protocol):
 
     def given_up(self, host: str) -> Verdict | None:
         """Why the host is not asked any more in this run; its slots are free for all then."""
+        ...
+
+    def tend(self) -> None:
+        """Several times a second: what is held and not used can be given back."""
+        ...
+
+    def leave(self) -> None:
+        """The run is over."""
         ...
 
 
@@ -239,3 +248,18 @@ class LocalGate:
             state = self._of(host)
             state.next = max(state.next, state.last + kept)
         return kept
+
+    def least_delay(self, host: str) -> float:
+        """Seconds that lie between two requests at least; more than none where a delay is drawn."""
+        delay = self._of(host).delay
+        return max(delay.low, NO_TIME if delay.high else 0.0, self._delays.get(host, 0.0))
+
+    def next_at(self, host: str) -> float:
+        """When the next request may be sent as far as delays and parking go, by the clock."""
+        return self._of(host).next
+
+    def tend(self) -> None:
+        """Nothing is held but what is in use."""
+
+    def leave(self) -> None:
+        """Nobody else knows of it."""

@@ -218,6 +218,7 @@ class Scheduler(Generic[T]):
             line.blocked = True
         else:
             kind.enlist(line, now + wait if wait else 0.0)
+            line.blocked = wait > 0  # a release may help sooner, where slots are shared with other processes
 
     def _share(self, line: Line[T], now: float, most: int) -> int:
         """How many slots this kind may take: half of the host's, and one, where another kind could use one.
@@ -312,6 +313,16 @@ class Scheduler(Generic[T]):
             at = self._kinds[kind].at
             lines = ((name, host.lines[at]) for name, host in self._hosts.items())
             return {name: line.count for name, line in lines if line is not None and line.count}
+
+    def tend(self) -> None:
+        """To be called several times a second: slots that are not used go to other processes."""
+        with self._lock:
+            self._gate.tend()
+
+    def leave(self) -> None:
+        """The run is over, with all its requests: other processes may have the slots."""
+        with self._lock:
+            self._gate.leave()
 
     @property
     def closed(self) -> bool:

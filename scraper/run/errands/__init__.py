@@ -1,0 +1,1 @@
+"""Runs of their own (run/errand.py): a retry, a repair."""
