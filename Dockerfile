@@ -20,7 +20,7 @@ RUN pip wheel --no-cache-dir --no-deps -w /wheels . \
 
 FROM python:${PYTHON}-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends tini \
+ && apt-get install -y --no-install-recommends tini tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 1000 scraper \
  && install -d -o scraper -g scraper /jobs /output

@@ -25,10 +25,10 @@ test slow kill faults: export PYTHONDONTWRITEBYTECODE =
 test: export PYTEST_DEBUG_TEMPROOT = $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 1000000 { print "/dev/shm" }')
 
 test: $(STAMP)  ## the tests (about two minutes)
-	@$(BIN)/python -m pytest -n auto -m "not slow"
+	@$(BIN)/python -m pytest -n auto -m "not slow" -rs
 
 slow: $(STAMP)  ## the slow tests: kill -9 at random moments, and the like
-	@$(BIN)/python -m pytest -m "slow and not kill"
+	@$(BIN)/python -m pytest -m "slow and not kill" -rs
 
 kill: $(STAMP)  ## 200 kill -9 over a batch of 2,000 files, by each transport (about four minutes); tells figures
 	@$(BIN)/python -m pytest -m kill

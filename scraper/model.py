@@ -200,6 +200,7 @@ class Outcome:
         url: the final URL, after redirects.
         seconds: from the first byte asked to the ending, waits included.
         why: a sentence for people, for anything but `saved`.
+        final: `url`, where a redirect led to it; None: none did.
     """
 
     ending: str
@@ -214,12 +215,13 @@ class Outcome:
     attempts: int = 1
     seconds: float = 0.0
     why: str = ""
+    final: str | None = None
 
-    def told(self, attempts: int, seconds: float) -> Outcome:
-        """The same, with how many attempts it took, and how long."""
+    def told(self, attempts: int, seconds: float, *, was_redirected: bool = False) -> Outcome:
+        """The same, with how many attempts it took, how long, and whether its URL is that of a redirect."""
         return Outcome(
             self.ending, self.path, self.url, self.status, self.bytes, self.sha256, self.type, self.etag,
-            self.last_modified, attempts, seconds, self.why,
+            self.last_modified, attempts, seconds, self.why, self.url if was_redirected else None,
         )  # fmt: skip
 
     @property

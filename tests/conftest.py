@@ -35,6 +35,7 @@ def _runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch, _runtime_folder: str) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", _runtime_folder)
+    monkeypatch.setenv("SCRAPER_SHARE", f"{_runtime_folder}/hosts")
     for name in _PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

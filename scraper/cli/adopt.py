@@ -14,6 +14,8 @@ import click
 
 from scraper import units
 from scraper.cli.examples import examples
+from scraper.cli.logs import log_options
+from scraper.cli.run import wait_option
 
 if TYPE_CHECKING:
     from scraper.model import Summary
@@ -39,9 +41,11 @@ SHOWN = 1000
     help="Look for a file by its whole path, or by its last name.",
 )  # fmt: skip
 @click.option("-n", "--dry-run", is_flag=True, help="Read pages, look and judge, write nothing.")
+@wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of paths.")
 @click.option("-q", "--quiet", is_flag=True, help="Errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Every page and file, and what nothing asks for.")
+@log_options
 def adopt(folder: Path, job: str, how: str | None, by: str, **options: Any) -> int:
     """Reads the pages of JOB, and takes the files it would fetch from DIR, where they are and are as they should be.
 
@@ -58,10 +62,12 @@ def adopt(folder: Path, job: str, how: str | None, by: str, **options: Any) -> i
     as_json, summaries = options.pop("as_json"), list[Any]()
 
     def perform(shown: Any, control: Any) -> Any:
-        settings = Options(dest=options["dest"], state=options["state"], dry=options["dry_run"], errand=errand)
+        settings = Options(
+            dest=options["dest"], state=options["state"], dry=options["dry_run"], errand=errand, wait=options["wait"]
+        )  # fmt: skip
         summary = run(loaded, settings, shown, control)
         summaries.append(summary)
-        for line in _lines(errand, folder):
+        for line in _lines(errand, folder, dry=options["dry_run"]):
             shown.say(line)
         return summary
 
@@ -72,11 +78,14 @@ def adopt(folder: Path, job: str, how: str | None, by: str, **options: Any) -> i
     return code
 
 
-def _lines(errand: Adopt, folder: Path) -> list[str]:
-    """What it came to, for people."""
+def _lines(errand: Adopt, folder: Path, *, dry: bool) -> list[str]:
+    """What it came to, or would come to, for people."""
+    from scraper.run.headline import counted
+
     result = errand.result
     copied = f", {result.copied} of them copied" if result.copied else ""
-    lines = [f"adopted {result.files} files ({units.human_bytes(result.bytes)}) from {folder}{copied}"]
+    done = "would adopt" if dry else "adopted"
+    lines = [f"{done} {counted(result.files, 'file')} ({units.human_bytes(result.bytes)}) from {folder}{copied}"]
     if result.known:
         lines.append(f"{result.known} stand under their names already, and are known now")
     if result.refused:
@@ -86,7 +95,7 @@ def _lines(errand: Adopt, folder: Path) -> list[str]:
         unclear = f" ({result.ambiguous} because several bear the name)" if result.ambiguous else ""
         lines.append(f"{result.missing} not found{unclear}; the next run fetches them")
     if result.unwanted:
-        lines.append(f"{result.unwanted} files of {folder} are asked for by nothing in the job")
+        lines.append(f"nothing in the job asks for {counted(result.unwanted, 'file')} of {folder}")
     return [*lines, *(f"  {path}" for path in errand.unwanted)]
 
 

@@ -46,7 +46,9 @@ class Asked:
     ledger: Path
 
 
-def find(job: str | None, dest: Path | None, state: Path | None, variables: Iterable[str] = ()) -> Asked:
+def find(
+    job: str | None, dest: Path | None, state: Path | None, variables: Iterable[str] = (), overrides: Iterable[str] = ()
+) -> Asked:
     """The ledger of a job file, or of an output folder; with both, of that folder, and the job says the rest.
 
     Raises:
@@ -58,7 +60,7 @@ def find(job: str | None, dest: Path | None, state: Path | None, variables: Iter
         from scraper.cli.layers import load_job
         from scraper.cli.run import pairs
 
-        loaded = load_job(job, variables=pairs(variables, "--var"))
+        loaded = load_job(job, variables=pairs(variables, "--var"), overrides=list(overrides))
     return asked_of(loaded, dest, state)
 
 

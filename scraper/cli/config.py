@@ -107,7 +107,8 @@ def _options(document: Any) -> Iterator[Value]:
     for name in main.COMMANDS:
         for variable in layers.variables_of(name, main.command(name)):
             if variable in os.environ:
-                yield Value(variable, os.environ[variable], "environment", variable)
+                option = variable.rpartition("_")[2].lower()
+                yield Value(variable, _blanked(option, os.environ[variable]), "environment", variable)
     if document is None:
         return
     for name, given in document.data.items():
@@ -124,7 +125,23 @@ def _leaves(document: Any, at: tuple[str, ...], given: dict[str, Any]) -> Iterat
             continue
         spot = document.places.spot((*at, key))
         source = f"{document.places.file}:{spot.line}:{spot.column}"
-        yield Value(".".join((*at, key)), value, "config file", source)
+        yield Value(".".join((*at, key)), _blanked(key, value), "config file", source)
+
+
+_PAIRS = {"set": (), "overrides": (), "var": ("vars",), "variables": ("vars",)}
+"""Options of KEY=VALUE, as the config file and as variables call them, and what KEY stands below."""
+
+
+def _blanked(option: str, value: Any) -> Any:
+    """What an option is set to, without what looks like a secret."""
+    from scraper.job.blanks import blanked
+    from scraper.job.origins import blanked_pair
+
+    if option not in _PAIRS:
+        return blanked(value)
+    if isinstance(value, str):
+        return " ".join(blanked_pair(each, _PAIRS[option]) for each in value.split())
+    return [blanked_pair(str(each), _PAIRS[option]) for each in value]
 
 
 def _tell_json(told: list[Value]) -> None:

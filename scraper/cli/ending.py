@@ -10,7 +10,8 @@
                scraper retry books.yaml --class timeout
       in       output/books
 
-A run without failures has the first line and the last; where nothing is new, the first one says that.
+Before the last line stands where the report is. What is none is left out; where nothing is new, the first line
+says that.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Ending:
     Attributes:
         skipped: why -> how many; failed: state.groups.Group.
         job: the file of the job; "" where there is none that could be named again.
+        given: what the command line said beside it, so that a retry finds the same ledger.
+        state: the folder of the ledger, if that was named.
         dest: the output folder; report: the page that tells of the run; "" where there is none.
     """
 
@@ -50,6 +53,8 @@ class Ending:
     skipped: Mapping[str, int] = field(default_factory=dict)
     failed: Sequence[Any] = ()
     job: str = ""
+    given: Sequence[str] = ()
+    state: str = ""
     dest: str = ""
     report: str = ""
 
@@ -110,10 +115,11 @@ def _next(ending: Ending) -> list[str]:
     """Commands that help: to see why, and to ask again where that may bring something."""
     if not ending.failed or not ending.dest:
         return []
-    found = [f"scraper why {shlex.quote(ending.failed[0].url)} -d {shlex.quote(ending.dest)}"]
+    state = ["--state", ending.state] if ending.state else []
+    found = [shlex.join(["scraper", "why", ending.failed[0].url, "-d", ending.dest, *state])]
     again = [group.name for group in ending.failed if advice_for(group.name).again]
     if again and ending.job:
-        found.append(f"scraper retry {shlex.quote(ending.job)} --class {','.join(again)}")
+        found.append(shlex.join(["scraper", "retry", ending.job, *ending.given, "--class", ",".join(again)]))
     elif again:
         found.append("the same command asks again for what failed")
     return found

@@ -113,10 +113,12 @@ def _check(db: Database, run: str) -> None:
 
 def _to_file(table: Table, form: str, goal: Path) -> None:
     """As a part beside it, then renamed: what stood there stands until the new one is whole."""
+    from scraper.files.refusals import refuse_special
     from scraper.run import sheets
 
     part = goal.with_name(f"{goal.name}.part")
     try:
+        refuse_special(goal)
         with tempfile.TemporaryDirectory(prefix=".scraper-", dir=goal.parent) as scratch:
             with part.open("wb") as file:
                 for piece in sheets.pieces(form, table, Path(scratch, "records.part")):

@@ -15,6 +15,7 @@ import click
 
 from scraper.cli.asked import ledger_options
 from scraper.cli.examples import examples
+from scraper.cli.run import wait_option
 
 if TYPE_CHECKING:
     from scraper.run.forget import Forgotten, Wanted
@@ -25,14 +26,15 @@ JOBS = (".yaml", ".yml")
 @click.command(short_help="have the ledger forget URLs, files and items", epilog=examples("forget"))
 @click.argument("what", nargs=-1, metavar="WHAT... [JOB]")
 @ledger_options
-@click.option("--class", "classes", metavar="CLASS", help="What failed so last: http:404, timeout,http:5xx.")
+@click.option("--class", "classes", metavar="CLASS", help="What failed so last: http:404, timeout,http:5xx, all.")
 @click.option("--gone", is_flag=True, help="Items that are gone.")
 @click.option("--delete", is_flag=True, help="Delete the files too, if they are as they were saved.")
 @click.option("--name", "free_names", is_flag=True, help="Free the names of the files too.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be forgotten.")
+@wait_option
 def forget(
     what: tuple[str, ...], dest: Path | None, state: Path | None, variables: tuple[str, ...], as_json: bool,
-    classes: str | None, gone: bool, delete: bool, free_names: bool, dry_run: bool,
+    classes: str | None, gone: bool, delete: bool, free_names: bool, dry_run: bool, wait: float,
 ) -> int:  # fmt: skip
     """The ledger forgets WHAT: URLs, paths below the output folder, globs of these, keys of items.
 
@@ -40,6 +42,7 @@ def forget(
     records. Names stay reserved.
     """
     from scraper.cli import asked
+    from scraper.cli.retry import patterns_of
     from scraper.run import forget as forgetting
 
     texts, job = _parted(what)
@@ -48,7 +51,7 @@ def forget(
     found = asked.find(job, dest, state, variables)
     wanted = forgetting.Wanted(
         found.dest, found.ledger, None if found.loaded is None else found.loaded.job, texts,
-        [one.strip() for one in (classes or "").split(",") if one.strip()], gone, delete, free_names, dry_run,
+        patterns_of((classes,)) if classes else (), gone, delete, free_names, dry_run, wait,
     )  # fmt: skip
     told = forgetting.forget(wanted)
     _tell_json(wanted, told) if as_json else _tell(wanted, told)
@@ -79,10 +82,13 @@ def _tell(wanted: Wanted, told: Forgotten) -> None:
 
 
 def _last_lines(wanted: Wanted, told: Forgotten) -> list[str]:
+    from scraper.run.headline import counted
+
     done = "would be forgotten" if wanted.dry else "forgotten"
-    lines = [f"{len(told.pages)} pages, {len(told.files)} files and {len(told.items)} items {done}"]
+    pages, files, items = len(told.pages), len(told.files), len(told.items)
+    lines = [f"{counted(pages, 'page')}, {counted(files, 'file')} and {counted(items, 'item')} {done}"]
     if wanted.delete:
-        lines.append(f"{len(told.deleted)} files {'would be deleted' if wanted.dry else 'deleted'}")
+        lines.append(f"{counted(len(told.deleted), 'file')} {'would be deleted' if wanted.dry else 'deleted'}")
     if told.records is not None:
         lines.append(f"{told.records} is written anew")
     elif told.items and wanted.job is None and not wanted.dry:

@@ -228,7 +228,7 @@ def _refused(command: click.Command, option: click.Option, value: Any) -> str:
     try:
         option.type_cast_value(click.Context(command, info_name=command.name), value)
     except click.BadParameter as error:
-        return error.message
+        return error.message.replace("a valid integer range", "a whole number").rstrip(".")
     return ""
 
 

@@ -17,6 +17,7 @@ import click
 from scraper import units
 from scraper.cli.asked import ledger_options
 from scraper.cli.examples import examples
+from scraper.cli.run import wait_option
 
 if TYPE_CHECKING:
     from scraper.run.prune import Judged, Pruned, Wanted
@@ -39,9 +40,10 @@ def _age(ctx: click.Context, option: click.Parameter, value: str | None) -> time
     "--to", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="With --yes: move them there instead."
 )
 @click.option("--all", "all_", is_flag=True, help="Also if that is more than half of all files.")
+@wait_option
 def prune(
     job: str | None, dest: Path | None, state: Path | None, variables: tuple[str, ...], as_json: bool, yes: bool,
-    dry_run: bool, min_age: timedelta, to: Path | None, all_: bool,
+    dry_run: bool, min_age: timedelta, to: Path | None, all_: bool, wait: float,
 ) -> int:  # fmt: skip
     """Tells which files of JOB (or of a folder, -d) no page leads to any more, and deletes them if told to.
 
@@ -52,7 +54,7 @@ def prune(
 
     found = asked.find(job, dest, state, variables)
     its_job = None if found.loaded is None else found.loaded.job
-    wanted = pruning.Wanted(found.dest, found.ledger, its_job, datetime.now(UTC), min_age, all_, to)
+    wanted = pruning.Wanted(found.dest, found.ledger, its_job, datetime.now(UTC), min_age, all_, to, wait)
     is_dry = dry_run or not yes
     pruned = pruning.look(wanted) if is_dry else pruning.prune(wanted)
     _tell_json(wanted, pruned, is_dry) if as_json else _tell(wanted, pruned, is_dry)

@@ -52,7 +52,7 @@ def report(
 def _one(found: Asked, run: str | None, output: Path | None, rebuild: bool) -> tuple[Path, list[str]]:
     """The page of a run; made where there is none, or a new one is wanted."""
     from scraper.report import make
-    from scraper.run.reporting import name_of
+    from scraper.run.reporting import folder_of, name_of
     from scraper.state.db import Database
 
     state = found.ledger.parent
@@ -62,7 +62,7 @@ def _one(found: Asked, run: str | None, output: Path | None, rebuild: bool) -> t
         if stands.is_file() and not rebuild and output is None:
             return stands, [name]
         goal = output or stands
-        job = name_of(found.loaded.file) if found.loaded is not None else "-d DIR"
+        job = name_of(found.loaded, found.dest) if found.loaded is not None else folder_of(found.dest)
         with _told(goal):
             goal.parent.mkdir(parents=True, exist_ok=True)
             make.make(db, name, make.Wanted(found.dest, state, goal, job, _settings(found, state, name)))

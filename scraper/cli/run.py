@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -34,12 +34,37 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     try:
         return units.duration(value)
     except ValueError:
-        told = f"{value!r} is not a time; write --wait=5m, or --wait alone behind everything else"
-        raise click.BadParameter(told, ctx, param) from None
+        raise click.BadParameter(f"{value!r} is not a time; write --wait=5m, or --wait alone", ctx, param) from None
+
+
+class _WaitOption(click.Option):
+    """`--wait` takes what follows it only where that is a time: in `run --wait JOB` it is none."""
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Has the parser read a command line in which nobody can take one for the other."""
+        super().add_to_parser(parser, ctx)
+        parse = parser.parse_args
+        parser.parse_args = lambda args: parse(_with_times(args))
+
+
+def _with_times(args: list[str]) -> list[str]:
+    """A command line in which each `--wait` without a time has the value that stands for none."""
+    end = args.index("--") if "--" in args else len(args)
+    return [
+        f"--wait={_AT_ALL}" if arg == "--wait" and at < end and not _is_time(args[at + 1 : at + 2]) else arg
+        for at, arg in enumerate(args)
+    ]
+
+
+def _is_time(following: list[str]) -> bool:
+    try:
+        return bool(following) and units.duration(following[0]) >= 0
+    except ValueError:
+        return False
 
 
 wait_option = click.option(
-    "--wait", is_flag=False, flag_value=_AT_ALL, callback=_seconds, metavar="[TIME]",
+    "--wait", cls=_WaitOption, is_flag=False, flag_value=_AT_ALL, callback=_seconds, metavar="[TIME]",
     help="Wait while another run holds the folder.",
 )  # fmt: skip
 
@@ -55,7 +80,7 @@ def common(command: F) -> F:
 _OPTIONS = (
     click.option("-d", "--dest", type=click.Path(file_okay=False, path_type=Path), help="Where files go."),
     click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Where the ledger lives."),
-    click.option("-j", "--jobs", type=click.IntRange(1), help="Downloads in flight."),
+    click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Downloads in flight."),
     click.option("-o", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any key of a job, as YAML."),
     click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the job."),
     click.option("-n", "--dry-run", is_flag=True, help="Read pages, name files, write nothing."),
@@ -186,7 +211,7 @@ def execute(
         paths=options.get("print_paths", not options["as_json"]),
         log_format=options.get("log_format", "human"),
         log_file=options.get("log_file"),
-        told=Told(loaded, options["state"], bare=bare),
+        told=Told(loaded, options["state"], bare=bare, given=tuple(_given(options))),
     )
     with shown, _signals(control, shown.note):
         if perform is None:
@@ -218,6 +243,15 @@ def execute(
     if options["as_json"]:
         click.echo(unseen_escaped(json.dumps(summary.as_dict(), ensure_ascii=False)))
     return _exit_code(summary, options)
+
+
+def _given(options: dict[str, Any]) -> Iterator[str]:
+    """What was said of where, and of the job's variables, as another command takes it."""
+    for name in ("dest", "state"):
+        if options[name] is not None:
+            yield from (f"--{name}", str(options[name]))
+    for each in options.get("variables", ()):
+        yield from ("--var", each)
 
 
 def _exit_code(summary: Any, options: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -218,8 +219,8 @@ def _said(job: str, line: str, before: str = "") -> None:
 def install(folder: Path, only_print: bool, keeper: str | None) -> int:
     """Lets systemd, or where it does not listen cron, start the jobs in DIR when they are due.
 
-    The jobs run in the folder where this is called. Called again it writes what has changed, and removes what was
-    installed for a job that has no schedule any more.
+    The jobs run in the folder where this is called, with the config file that --config names. Called again it writes
+    what has changed, and removes what was installed for a job that has no schedule any more.
     """
     from datetime import UTC, datetime
 
@@ -233,7 +234,7 @@ def install(folder: Path, only_print: bool, keeper: str | None) -> int:
     for job in jobs:
         if job.schedule is None:
             click.echo(f"{job.key} has no schedule", err=True)
-    where = (folder.absolute(), jobs, Path.cwd(), now)
+    where = (folder.absolute(), jobs, Path.cwd(), now, _config())
     if only_print:
         click.echo(installing.text_of(keeper or _keeper_to_print(), *where), nl=False)
         return errors.Exit.DONE
@@ -246,6 +247,12 @@ def install(folder: Path, only_print: bool, keeper: str | None) -> int:
             "systemctl --user list-timers shows them; loginctl enable-linger keeps them when you log out", err=True
         )
     return errors.Exit.DONE
+
+
+def _config() -> Path | None:
+    """The config file that --config or SCRAPER_CONFIG names (layers.settle); None: each run finds the user's."""
+    named = os.environ.get("SCRAPER_CONFIG")
+    return Path(named).absolute() if named else None
 
 
 def _keeper_to_print() -> str:

@@ -18,7 +18,9 @@ PORT = 8000
 
 @click.command(short_help="serve a folder, or the fixture site", epilog=examples("serve"))
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
-@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", default=PORT, show_default=True, help="0 takes a free one."
+)
 @click.option(
     "--wsgi",
     multiple=True,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from scraper import secrets
 from scraper.errors import Exit
 from scraper.model import Outcome, Summary
-from scraper.run.events import ENDINGS, Events, printable
+from scraper.run.events import COMMANDS, ENDINGS, Events, printable
 from scraper.units import human_bytes
 
 if TYPE_CHECKING:
@@ -45,11 +45,18 @@ FAILED = (Exit.BUG, Exit.FAILURES, Exit.LIMIT, Exit.EXPECT)
 
 @dataclass(frozen=True)
 class Told:
-    """Of what run is told: its job (job.loaded), the folder of its ledger if that was named; `bare`: it is a `get`."""
+    """Of what run is told.
+
+    Attributes:
+        loaded: its job (job.loaded); bare: it is a `get`.
+        state: the folder of its ledger, if that was named.
+        given: options of the command line that another command needs to find the same ledger, and the same job.
+    """
 
     loaded: Any
     state: Path | None = None
     bare: bool = False
+    given: tuple[str, ...] = ()
 
     @property
     def job(self) -> str:
@@ -93,13 +100,17 @@ class Shown(Events):
         self._bars: _Bars | None = None
         self._handler = _Lines(self)
         self._handler.setFormatter(self._json)
-        self._handler.addFilter(lambda record: not record.name.startswith("scraper.server"))
+        self._handler.addFilter(lambda record: not record.name.startswith(("scraper.server", COMMANDS)))
         self._handler.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
         self._logger = logging.getLogger("scraper")
         self._endings = logging.getLogger(ENDINGS)
+        self._printed = _Lines(self)
+        self._printed.setFormatter(self._json)
+        self._printed.setLevel(logging.ERROR if quiet else logging.INFO)
 
     def __enter__(self) -> Shown:
         self._logger.addHandler(self._handler)
+        logging.getLogger(COMMANDS).addHandler(self._printed)
         if self._file_path is not None:
             from scraper.cli.logfile import HumanLines, open_log
 
@@ -113,6 +124,7 @@ class Shown(Events):
     def __exit__(self, *_: object) -> None:
         self.done()
         self._logger.removeHandler(self._handler)
+        logging.getLogger(COMMANDS).removeHandler(self._printed)
         if self._file is not None:
             self._logger.removeHandler(self._file)
             self._file.close()
@@ -247,16 +259,17 @@ class Shown(Events):
         from scraper.run.headline import headline
 
         self._say_noted()
+        of = self._told if self._told and stays else Told(None, bare=True)
         told = ending.Ending(
-            summary, self._skipped, self._groups, self._told.job if self._told and stays else "",
+            summary, self._skipped, self._groups, of.job, of.given, str(of.state or ""),
             self._dest if stays else "", self._report() if stays else "",
         )  # fmt: skip
         level = logging.ERROR if summary.exit_code in FAILED else logging.INFO
         kept = self._kept(headline(summary), level, summary=secrets.display_all(summary.as_dict()))
         head = COLOURS[ending.told(told)]
         for at, (label, text) in enumerate(ending.lines(told)):
-            if at and (self._quiet or self._json is not None):
-                return  # the first one says it all
+            if at and (self._json is not None or (self._quiet and label)):
+                return  # the first one says it all; quiet, with its second line if it is a long one
             self._say(text, kept, COLOURS.get(label, "") if at else head)
 
     def _report(self) -> str:

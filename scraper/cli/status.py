@@ -18,22 +18,33 @@ from scraper.errors import Exit
     "-d", "--dest", "dests", multiple=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
     help="The folder a run wrote to, beside them.",
 )  # fmt: skip
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Of one job: where its ledger lives, if not below its folder.",
+)  # fmt: skip
+@click.option("--var", "variables", multiple=True, metavar="K=V", help="Of one job: a variable of it.")
 @click.option("--check", is_flag=True, help="Exit 4 where a job is broken, overdue, or its last run failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(places: tuple[Path, ...], dests: tuple[Path, ...], check: bool, as_json: bool) -> int:
+def status(
+    places: tuple[Path, ...], dests: tuple[Path, ...], state: Path | None, variables: tuple[str, ...], check: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Tells of each job when it ran last, how that ended, when it runs next, what is new and failed, and its size.
 
     Without a name: the jobs in jobs/, if there is such a folder, else here. With --json: an array.
     """
     from scraper.cli.layers import load_job
+    from scraper.cli.run import pairs
     from scraper.run.answers.status import FOLDER, standings
 
     chosen = list(places) or ([] if dests else [Path(FOLDER) if Path(FOLDER).is_dir() else Path()])
     missing = [str(place) for place in chosen if not place.exists()]
     if missing:
         raise click.UsageError(f"there is no {', '.join(missing)}")
-    now = datetime.now(UTC)
-    jobs = standings(chosen, list(dests), now, lambda path: load_job(str(path), variables={}))
+    if (state is not None or variables) and (len(places) + len(dests) != 1 or _is_folder_of_jobs(places, state)):
+        raise click.UsageError("--state and --var are of one job; name it alone")
+    given, now = pairs(variables, "--var"), datetime.now(UTC)
+    jobs = standings(chosen, list(dests), now, lambda path: load_job(str(path), variables=given), state)
     if as_json:
         from scraper.cli.run import unseen_escaped
 
@@ -48,3 +59,8 @@ def status(places: tuple[Path, ...], dests: tuple[Path, ...], check: bool, as_js
         for note in status_notes(jobs):
             click.echo(note)
     return Exit.FAILURES if check and not all(each.is_well for each in jobs) else Exit.DONE
+
+
+def _is_folder_of_jobs(places: tuple[Path, ...], state: Path | None) -> bool:
+    """Whether what is named is a folder that no run wrote to."""
+    return any(place.is_dir() and not ((state or place / ".scraper") / "ledger.db").is_file() for place in places)

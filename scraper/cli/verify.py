@@ -30,6 +30,8 @@ import click
 
 from scraper.cli.asked import ledger_options
 from scraper.cli.examples import examples
+from scraper.cli.logs import log_options
+from scraper.cli.run import wait_option
 from scraper.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -57,12 +59,17 @@ _WORDS = {
 @click.argument("job", required=False)
 @ledger_options
 @click.option("--repair", is_flag=True, help="Fetch what is damaged again, and nothing else; needs JOB.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Files hashed at once; default: by the cores.")
+@click.option("-o", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any key of a job, as YAML.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="Files hashed at once; default: by the cores."
+)
+@wait_option
 @click.option("-q", "--quiet", is_flag=True, help="Damage only, not the counts.")
 @click.option("-v", "--verbose", is_flag=True, help="Also files that the ledger does not know.")
+@log_options
 def verify(
     job: str | None, dest: Path | None, state: Path | None, variables: tuple[str, ...], as_json: bool, repair: bool,
-    jobs: int | None, quiet: bool, verbose: bool,
+    overrides: tuple[str, ...], jobs: int | None, wait: float, quiet: bool, verbose: bool, **log: Any,
 ) -> int:  # fmt: skip
     """Hashes every file that the ledger says stands there: missing, changed (and how), unreadable; and counts those
     that it does not know. Exit 4 where anything is damaged.
@@ -72,14 +79,18 @@ def verify(
     from scraper.cli import asked
     from scraper.files.parts import OutputFolder
 
-    found = asked.find(job, dest, state, variables)
+    found = asked.find(job, dest, state, variables, overrides)
     if repair:
-        _check_repair(found)
+        _check_repair(found, wait)
     with closing(OutputFolder(found.dest, create=False)) as disk:
         checked = _checked(found, disk, jobs or min(8, 2 * (os.cpu_count() or 1)), quiet=quiet)
         if not as_json:
             _tell_damage(checked)
-        mended = _repaired(found, checked, state, quiet=quiet) if repair and checked.damage else None
+        mended = (
+            _repaired(found, checked, state, {"quiet": quiet, "wait": wait, **log})
+            if repair and checked.damage
+            else None
+        )
         code = _exit_code(checked, mended)
         if as_json:
             _tell_json(found, disk, checked, mended, code)
@@ -87,22 +98,27 @@ def verify(
             _tell_counts(found, disk, checked, verbose=verbose)
         if mended is not None and not quiet:
             _tell_mended(mended, checked)
+        elif checked.damage and not (quiet or as_json):
+            click.echo("--repair fetches again what is damaged, and nothing else", err=True)
         return code
 
 
-def _check_repair(found: Asked) -> None:
+def _check_repair(found: Asked, wait: float) -> None:
     """Refuses at once what hours of hashing would not make possible.
 
     Raises:
         UsageError: there is no job, or an ordinary run is open.
+        BusyError: a run holds the folder, still after the waiting.
     """
     from scraper.run.errands.retry import refuse_open
     from scraper.state.db import Database
+    from scraper.state.lock import hold
 
-    with Database.reading(found.ledger) as db:
-        if found.loaded is None:
+    if found.loaded is None:
+        with Database.reading(found.ledger) as db:
             is_get = db.value("SELECT job FROM runs ORDER BY id DESC LIMIT 1") == "get"
-            raise UsageError(_OF_GET if is_get else _OF_JOB)
+        raise UsageError(_OF_GET if is_get else _OF_JOB)
+    with hold(found.dest, wait=wait), Database.reading(found.ledger) as db:
         refuse_open(db, "a repair")
 
 
@@ -148,10 +164,15 @@ class _Bar:
         sys.stderr.flush()
 
 
-def _repaired(found: Asked, checked: Checked, state: Path | None, *, quiet: bool) -> Mended:
-    """Fetches what is damaged; tells as a run does."""
+def _repaired(found: Asked, checked: Checked, state: Path | None, options: dict[str, Any]) -> Mended:
+    """Fetches what is damaged; tells as a run does.
+
+    Args:
+        options: quiet, wait, and those of the log.
+    """
     from scraper.cli.run import execute
     from scraper.run.errands import repair
+    from scraper.run.headline import counted
     from scraper.run.kit import Options
     from scraper.run.runner import run
     from scraper.state.db import Database
@@ -160,12 +181,13 @@ def _repaired(found: Asked, checked: Checked, state: Path | None, *, quiet: bool
     ended: list[Any] = []
 
     def perform(shown: Any, control: Any) -> Any:
-        shown.say(f"to repair: {len(checked.damage)} files")
+        shown.say(f"to repair: {counted(len(checked.damage), 'file')}")
         assert found.loaded is not None, "checked before"
-        ended.append(run(found.loaded, Options(dest=found.dest, state=state, errand=errand), shown, control))
+        settings = Options(dest=found.dest, state=state, errand=errand, wait=options["wait"])
+        ended.append(run(found.loaded, settings, shown, control))
         return ended[0]
 
-    given = {"quiet": quiet, "verbose": False, "as_json": False, "print_paths": False, "overrides": (), "jobs": None}
+    given = {**options, "verbose": False, "as_json": False, "print_paths": False, "overrides": (), "jobs": None}
     settings = {"dest": found.dest, "state": state, "limit": None, "fresh": False, "dry_run": False}
     code = execute(found.loaded, {**given, **settings}, perform=perform)
     summary = ended[0] if ended else None
@@ -229,12 +251,13 @@ def _strangers(found: Asked, disk: OutputFolder) -> Iterator[tuple[str, str, int
 
 def _tell_mended(mended: Mended, checked: Checked) -> None:
     from scraper.run.events import printable
+    from scraper.run.headline import counted
 
     for path in mended.differs:
         click.echo(printable(f"{path}: what came is another content than before; the ledger knows it now"), err=True)
     for path in mended.lost:
         click.echo(printable(f"{path}: no run in the ledger says where it came from"), err=True)
-    click.echo(f"{mended.restored} of {len(checked.damage)} files are whole again", err=True)
+    click.echo(f"{mended.restored} of {counted(len(checked.damage), 'file')} whole again", err=True)
 
 
 def _tell_json(found: Asked, disk: OutputFolder, checked: Checked, mended: Mended | None, code: int) -> None:

@@ -54,3 +54,13 @@ def refusal_told(path: Path | str) -> Iterator[None]:
 
 def _told(path: Path | str, error: OSError) -> DiskError:
     return DiskError(f"{path}: {error.strerror or error}")
+
+
+def refuse_special(goal: Path) -> None:
+    """A device or a pipe is never replaced by a file: as root that works, and /dev/null would be one for everybody.
+
+    Raises:
+        OSError: it is one.
+    """
+    if goal.exists() and not (goal.is_file() or goal.is_dir()):
+        raise FileExistsError(errno.EEXIST, "it is a device or a pipe, and stays one", str(goal))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
 from scraper import units
+from scraper.job.fields import did_you_mean
 from scraper.job.parts import Count, Model, Size, no_bool, parsed
 
 Duration = Annotated[int | float | str, parsed(units.duration, str, int, float)]
@@ -114,11 +115,20 @@ def silent(job: _Job) -> _Job:
     return job.model_copy(update={"on_finish": (), "on_failure": (), "on_file": (), "notify": (), "metrics": Metrics()})
 
 
+_SHORT = {
+    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
+}  # fmt: skip
+"""Words that some crons know, and the line that says the same."""
+
+
 def _cron(value: str) -> str:
     from datetime import UTC, datetime
 
     from cronsim import CronSim, CronSimError
 
+    if value.strip().lower() in _SHORT:
+        raise ValueError(f'{value!r} is not read here; write "{_SHORT[value.strip().lower()]}"')
     if len(value.split()) == 6:  # cronsim would take the first for seconds
         raise ValueError(f'{value!r} has six fields; a cron line has five, as in "0 3 * * *"')
     try:
@@ -134,8 +144,20 @@ def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{value!r} is not a time zone; write one such as Europe/Berlin") from error
+        raise ValueError(f"{value!r} is not a time zone{_zone_meant(value)}") from error
     return value
+
+
+def _zone_meant(value: str) -> str:
+    """A zone that is written so but for a letter, for capitals, or for what stands before its last `/`."""
+    from zoneinfo import available_timezones
+
+    known = available_timezones()
+    name = value.replace(" ", "_").casefold()
+    same = [zone for zone in sorted(known) if name in (zone.casefold(), zone.rpartition("/")[2].casefold())]
+    if same:
+        return f'; did you mean "{same[0]}"?'
+    return did_you_mean(value, known if "/" in value else ()) or "; write one such as Europe/Berlin"
 
 
 Cron = Annotated[str, AfterValidator(_cron)]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scraper.job import options
+from scraper.job.blanks import blanked
 from scraper.job.fields import is_template
 from scraper.job.places import HOOKS, Finding, Path, Places, Spot
 
@@ -30,7 +31,6 @@ _OF_ONE_JOB = ("name", "about", "dest", "vars", "login", "start", "rules", "test
 _OF_ONE_SITE = ("auth", "cookies", "save_cookies", "cookies_from_browser", "origins")
 _WHOLE = frozenset({("http", "auth"), ("http", "proxies"), ("notify",), *((hook,) for hook in HOOKS)})
 _PATHS = (("http", "verify"), ("http", "cert"), ("metrics", "textfile"))
-_SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|api-?key", re.IGNORECASE)
 _PASSWORD = re.compile(r"//[^/@\s:{]*:[^/@\s{]+@")
 
 
@@ -111,7 +111,7 @@ def _bare_secrets(http: Mapping[str, Any]) -> Iterator[Finding]:
     headers, proxies = http.get("headers"), http.get("proxies")
     cure = "a secret stands here as \"{{ env('NAME') }}\" or \"{{ secret_file('PATH') }}\""
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if _SECRET_HEADER.search(name) and not is_template(value):
+        if blanked(value, ("http", "headers", str(name))) != value:
             yield Finding((JOB, "http", "headers", name), cure)
     each: Iterable[tuple[Any, Any]] = proxies.items() if isinstance(proxies, Mapping) else ()
     for key, value in enumerate(proxies) if isinstance(proxies, list) else each:

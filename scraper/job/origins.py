@@ -6,24 +6,18 @@ they are written. A section of settings (`http`, `polite`, `files`, ...) is told
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-from scraper.job.fields import is_template
+from scraper.job import yaml
+from scraper.job.blanks import BLANK, blanked
 from scraper.job.layers import JOB, PREFIX, Layers
 from scraper.job.loaded import Loaded
 from scraper.job.model import Job
 from scraper.job.places import Path, Spot
-
-BLANK = "***"
-_SECRET = re.compile(r"passw|secret|token|api-?_?key|authorization|^auth$|cookie|^bearer$|^session", re.IGNORECASE)
-_LOGIN_IN_URL = re.compile(r"(//)[^/@\s{]*@")
-_SENT = frozenset({"headers", "cookies", "auth", "params", "data", "json"})
-_AUTH = frozenset({"basic", "digest"})
 
 
 @dataclass(frozen=True)
@@ -61,34 +55,22 @@ def of_defaults(layers: Layers) -> Iterator[Value]:
         yield Value(_key((JOB, *path)), blanked(value, path), "config file", source)
     for name, text in sorted(layers.environment.items()):
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        yield Value(_key((JOB, *path)), blanked(text, path), "environment", name)
+        yield Value(_key((JOB, *path)), blanked_text(text, path), "environment", name)
 
 
-def blanked(value: Any, path: Path) -> Any:
-    """The value without what looks like a secret; a template stands, since it only names one."""
-    if isinstance(value, Mapping):
-        return {key: blanked(inner, (*path, str(key))) for key, inner in value.items()}
-    if isinstance(value, list):
-        if path and path[-1] in _AUTH and len(value) == 2:
-            return [value[0], blanked(value[1], (*path, "password"))]
-        return [blanked(inner, path) for inner in value]
-    if not isinstance(value, str) or is_template(value):
-        return value
-    if any(_SECRET.search(str(key)) for key in _telling(path)) and not _is_path(path):
-        return BLANK
-    return _LOGIN_IN_URL.sub(rf"\1{BLANK}@", value)
+def blanked_pair(text: str, path: Path = ()) -> str:
+    """KEY=VALUE as `-o` takes it, whose value is YAML; `path`: what KEY stands below."""
+    key, equals, value = text.partition("=")
+    return f"{key}{equals}{blanked_text(value, (*path, *key.strip().split('.')))}"
 
 
-def _telling(path: Path) -> Path:
-    """The keys whose names may sound of secrets: those of requests and variables, not the fields of an item."""
-    if path[:1] != ("rules",):
-        return path[1:]
-    return next((path[at:] for at, key in enumerate(path) if key in _SENT), ())
-
-
-def _is_path(path: Path) -> bool:
-    """Where a text names a file or a browser, though its key sounds of secrets."""
-    return path in (("http", "cookies"), ("http", "save_cookies"), ("http", "cookies_from_browser"))
+def blanked_text(text: str, path: Path) -> str:
+    """A value that is YAML yet, as a variable or the command line says it; as it is where nothing is to be blanked."""
+    try:
+        value = yaml.value(text)
+    except yaml.YamlError:
+        value = text
+    return text if blanked(value, path) == value else BLANK
 
 
 def _key(path: Path) -> str:

@@ -348,11 +348,18 @@ class Outgoing:
 
     def _look(self, name: str) -> str:
         """The value of a secret, noted because from now on an answer may echo it."""
-        try:
-            self._sent[name] = value = self._lookup(name)
-        except KeyError as error:
-            raise UnsendableError(f"{{{name}}} is not known") from error
+        value = self._known(name)
+        if value is None:
+            whose = "the login does not save" if name.startswith("saved:") else "the job does not name"
+            raise UnsendableError(f"it needs {{{name}}}, which {whose} any more; give it back, or begin a run anew")
+        self._sent[name] = value
         return value
+
+    def _known(self, name: str) -> str | None:
+        try:
+            return self._lookup(name)
+        except KeyError:
+            return None
 
     def reveal(self, text: str) -> str:
         """A text with its marks as values."""

@@ -8,9 +8,8 @@ milliseconds; of runs of an earlier version nothing is known of when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import heapq
 from datetime import datetime
-from typing import Any
 
 from scraper.errors import UsageError
 from scraper.state.db import Database
@@ -121,84 +120,77 @@ def run_of(db: Database, run: str) -> Run:
 
 
 def facts(db: Database, run: Run) -> Facts:
-    """Counts a run; a pass over its pages and files for each figure."""
-    hosts, more = _hosts(db, run)
-    pages, files = db.tuples(_PAGES_COUNTED, run.id), db.tuples(_FILES_COUNTED, run.number)
-    times = [0] * (len(TIMES) + 1)
-    for _, bar, count, *_ in (*pages, *files):
-        if bar is not None:
-            times[bar] += count
+    """Counts a run: one pass over its pages and files for the time they span, and one for all figures."""
+    span = _span(db, run)
+    begin, end = span or (0, 0)
+    pages, files, hosts, times = Counts(), Counts(), dict[str, list[int]](), [0] * (len(TIMES) + 1)
+    bytes_, ended = [0] * BINS, [0] * BINS
+    for endings, query, value in ((pages, _PAGES_COUNTED, run.id), (files, _FILES_COUNTED, run.number)):
+        for ending, host, key, count, requests, size in db.stream(query, value, begin, end - begin + 1):
+            part, bar = divmod(key, _WIDTH)
+            endings[ending] = endings.get(ending, 0) + count
+            if bar <= len(TIMES):
+                times[bar] += count
+            if part < BINS:
+                ended[part] += count
+                bytes_[part] += size
+            if host:
+                _add(hosts, host, (requests, count, count if ending.startswith("failed:") else 0))
+    busiest, more = _busiest(hosts)
     return Facts(
-        pages=_by_ending(pages),
-        files=_by_ending(files),
-        hosts=hosts,
+        pages=_most_first(pages),
+        files=_most_first(files),
+        hosts=busiest,
         more_hosts=more,
-        course=_course(db, run, [row[3:] for row in (*pages, *files) if row[3] is not None]),
+        course=None if span is None else Course(begin, end, tuple(bytes_), tuple(ended)),
         times=tuple(times),
         retried=db.value("SELECT count(*) FROM attempts WHERE run = ?", run.number),
     )
 
 
-_BAR = " ".join(f"WHEN ms < {upper} THEN {at}" for at, upper in enumerate(TIMES))
-_COUNTED = (
-    f"SELECT ending, CASE WHEN ms IS NULL OR coalesce(attempts, 0) = 0 OR ending = 'skipped:exists' THEN NULL {_BAR}"
-    f" ELSE {len(TIMES)} END, count(*), min(ended), max(ended) FROM"
+Counts = dict[str, int]
+
+_SPAN = (
+    "SELECT min(low), max(high) FROM (SELECT min(ended) AS low, max(ended) AS high FROM pages WHERE run = ?2"
+    " AND state = 1 UNION ALL SELECT min(ended), max(ended)"
+    f" FROM files f WHERE {_FILES})"
 )
-_PAGES_COUNTED = f"{_COUNTED} (SELECT p.*, p.seconds * 1000 AS ms FROM pages p WHERE {_PAGES}) GROUP BY 1, 2"
-_FILES_COUNTED = f"{_COUNTED} files f WHERE {_FILES} GROUP BY 1, 2"
+_WIDTH = 16
+"""A row's key is the part of the course it is in and the bar of its time, as one number: SQLite sorts that fastest."""
+_BAR = " ".join(f"WHEN ms < {upper} THEN {at}" for at, upper in enumerate(TIMES))
+_KEY = (
+    f"coalesce((ended - ?2) * {BINS} / ?3, {BINS}) * {_WIDTH} + CASE WHEN ms IS NULL OR coalesce(attempts, 0) = 0"
+    f" OR ending = 'skipped:exists' THEN {_WIDTH - 1} {_BAR} ELSE {len(TIMES)} END"
+)
+_PAGES_COUNTED = (
+    f"SELECT ending, host, {_KEY} AS key, count(*), sum(coalesce(attempts, 0)), 0"
+    f" FROM (SELECT p.*, p.seconds * 1000 AS ms FROM pages p WHERE {_PAGES}) GROUP BY key, ending, host"
+)
+_FILES_COUNTED = (
+    f"SELECT ending, (SELECT text FROM hosts WHERE id = f.host), {_KEY} AS key, count(*), sum(coalesce(attempts, 0)),"
+    f" CASE ending WHEN 'saved' THEN sum(coalesce(bytes, 0)) ELSE 0 END"
+    f" FROM files f WHERE {_FILES} GROUP BY key, ending, f.host"
+)
 
 
-def _by_ending(rows: Iterable[tuple[Any, ...]]) -> tuple[tuple[str, int], ...]:
-    counts: dict[str, int] = {}
-    for ending, _, count, *_ in rows:
-        counts[ending] = counts.get(ending, 0) + count
+def _span(db: Database, run: Run) -> tuple[int, int] | None:
+    """From when to when: the run's start, or what ended before it by some clock, and its last ending."""
+    low, high = db.tuples(_SPAN, run.number, run.id)[0]
+    return None if low is None else (min(int(run.started.timestamp() * 1000), low), high)
+
+
+def _most_first(counts: Counts) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
-_HOSTS_OF_PAGES = (
-    "SELECT p.host, sum(coalesce(p.attempts, 0)), count(*), count(*) FILTER (WHERE p.ending GLOB 'failed:*')"
-    f" FROM pages p WHERE {_PAGES} GROUP BY 1"
-)
-_HOSTS_OF_FILES = (
-    "SELECT (SELECT text FROM hosts WHERE id = f.host), sum(coalesce(f.attempts, 0)), count(*),"
-    f" count(*) FILTER (WHERE f.ending GLOB 'failed:*') FROM files f WHERE {_FILES} GROUP BY f.host"
-)
+def _add(hosts: dict[str, list[int]], name: str, counts: tuple[int, ...]) -> None:
+    kept = hosts.setdefault(name, [0, 0, 0])
+    for at, count in enumerate(counts):
+        kept[at] += count
 
 
-def _hosts(db: Database, run: Run) -> tuple[tuple[Host, ...], int]:
+def _busiest(hosts: dict[str, list[int]]) -> tuple[tuple[Host, ...], int]:
     """The busiest hosts of pages and files together, and how many more there are."""
-    found: dict[str, list[int]] = {}
-    for query, value in ((_HOSTS_OF_PAGES, run.id), (_HOSTS_OF_FILES, run.number)):
-        for name, *counts in db.stream(query, value):
-            if name:
-                found[name] = [a + b for a, b in zip(found.get(name, (0, 0, 0)), counts, strict=True)]
-    asked = {name: counts for name, counts in found.items() if counts[0]}
-    busiest = sorted(asked.items(), key=lambda one: (-one[1][0], one[0]))[:HOSTS]
-    return tuple(Host(name, *counts) for name, counts in busiest), len(asked) - len(busiest)
-
-
-# -- over time ---------------------------------------------------------------------------------------------
-
-_PARTS = (
-    f"SELECT (p.ended - ?2) * {BINS} / ?3, count(*), 0 FROM pages p WHERE {_PAGES} AND p.ended >= ?2 GROUP BY 1",
-    f"SELECT (f.ended - ?2) * {BINS} / ?3, count(*), sum(coalesce(f.bytes, 0)) FILTER (WHERE f.ending = 'saved')"
-    f" FROM files f WHERE {_FILES} AND f.ended >= ?2 GROUP BY 1",
-)
-
-
-def _course(db: Database, run: Run, known: Sequence[tuple[int, int]]) -> Course | None:
-    """Bytes and endings over the time from the run's start to its last ending.
-
-    Args:
-        known: first and last endings of parts of the run.
-    """
-    if not known:
-        return None
-    begin = min(int(run.started.timestamp() * 1000), *(low for low, _ in known))
-    end = max(high for _, high in known)
-    bytes_, ended = [0] * BINS, [0] * BINS
-    for query, value in zip(_PARTS, (run.id, run.number), strict=True):
-        for part, count, size in db.tuples(query, value, begin, end - begin + 1):
-            ended[part] += count
-            bytes_[part] += size or 0
-    return Course(begin, end, tuple(bytes_), tuple(ended))
+    asked = {name: counts for name, counts in hosts.items() if counts[0]}
+    first = heapq.nsmallest(HOSTS, asked.items(), key=lambda one: (-one[1][0], one[0]))
+    return tuple(Host(name, *counts) for name, counts in first), len(asked) - len(first)

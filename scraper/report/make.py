@@ -18,8 +18,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from scraper.files.parts import OutputFolder
+from scraper.files.refusals import refuse_special
 from scraper.model import FileCounts, ItemCounts, PageCounts, Summary
-from scraper.report import changes, facts, failures, logs, page, pictures
+from scraper.report import changes, facts, failures, logs, page, pictures, saved
 from scraper.state import runs
 from scraper.state.db import Database
 from scraper.values import dataclass
@@ -69,13 +70,14 @@ def make(
     """
     found = facts.run_of(db, run)
     settings = _kept_settings(wanted.state, run) if wanted.settings is None else wanted.settings
+    came = saved.saved(db, found)
     with closing(OutputFolder(wanted.dest, create=False)) as disk:
-        sheet = pictures.sheet(db, disk, found, clock, wanted.seconds)
+        sheet = pictures.sheet(disk, came.pictures, clock, wanted.seconds)
     told = page.Told(
         run=found,
         summary=summary or summary_of(db, wanted.state, found),
         facts=facts.facts(db, found),
-        changes=changes.changes(db, found),
+        changes=changes.changes(db, found, came),
         groups=failures.groups(db, run),
         log=logs.read(wanted.state / "runs" / run / "log.jsonl"),
         sheet=sheet,
@@ -100,6 +102,7 @@ def write(goal: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what stood there stands.
     """
+    refuse_special(goal)
     part = goal.with_name(f"{goal.name}.{os.getpid()}.part")
     try:
         part.write_bytes(text.encode("utf-8", "backslashreplace"))

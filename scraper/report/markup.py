@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from scraper import secrets
+from scraper.job.blanks import without_password
 
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _VOID = frozenset({"meta", "img", "br", "hr", "link"})
 _SPACES = frozenset("\xa0\u3000")  # of plain text: prices, and Chinese
 _WEB = re.compile(r"https?://[^\s/@?#]+(?:[/?#][^\s]*)?", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
 LONGEST = 300
 """Characters of one value that are shown."""
 
@@ -70,12 +70,12 @@ def tag(name: str, /, *children: str, **attributes: Any) -> Safe:
     )
     if name in _VOID:
         return Safe(f"<{name}{given}>")
-    return Safe(f"<{name}{given}>{''.join(map(escaped, children))}</{name}>")
+    return Safe(f"<{name}{given}>{joined(children)}</{name}>")
 
 
 def joined(pieces: Iterable[str]) -> Safe:
     """Pieces one behind the other."""
-    return Safe("".join(map(escaped, pieces)))
+    return Safe("".join([each if type(each) is Safe else escaped(each) for each in pieces]))
 
 
 def value(text: str, longest: int = LONGEST) -> Safe:
@@ -89,8 +89,3 @@ def link(url: str, longest: int = LONGEST) -> Safe:
     if not _WEB.fullmatch(url) or visible(url) != url or len(url) > 2000:
         return value(url, longest)
     return tag("a", value(url, longest), href=url, rel="noopener noreferrer")
-
-
-def without_password(text: str) -> str:
-    """The text with what stands before the `@` of URLs left out."""
-    return _USERINFO.sub("***@", text) if "@" in text else text

@@ -14,13 +14,14 @@ from urllib.parse import quote
 
 from scraper.model import Summary
 from scraper.report import charts
-from scraper.report.changes import Changes, FileChange, ItemChange, Listed
+from scraper.report.changes import Changes, ItemChange
 from scraper.report.facts import BINS, TIMES, Course, Facts, Run
 from scraper.report.failures import CLASSES, Group
 from scraper.report.logs import Log
 from scraper.report.markup import EMPTY, NEWLINE, Safe, joined, link, shortened, tag, value
 from scraper.report.parts import Section, count, document, table, when, within
 from scraper.report.pictures import MISSING, Sheet, Thumb
+from scraper.report.saved import FileChange, Listed
 from scraper.units import human_bytes, human_seconds
 from scraper.values import dataclass
 
@@ -28,7 +29,7 @@ EXITS = {
     0: ("good", "Done, nothing failed"),
     1: ("bad", "Ended by a bug: the traceback is in the log"),
     4: ("bad", "Finished, but something failed"),
-    5: ("warn", "Stopped by a limit: quota, deadline or disk"),
+    5: ("warn", "Stopped by a limit: disk, deadline, quota or failures"),
     7: ("bad", "It did not bring what the job expects"),
     99: ("good", "Done, nothing new"),
     130: ("warn", "Stopped by Ctrl-C (SIGINT), after a clean drain"),
@@ -303,11 +304,20 @@ def _group(told: Told, group: Group) -> Safe:
         tag("h3", value(group.name, 60), f": {group.count:,}"),
         tag("p", group.advice.what),
         tag("p", tag("strong", "Next step: "), group.advice.todo) if group.advice.todo else EMPTY,
-        tag("p", tag("code", _command(told, "retry", "--class", group.name))) if group.advice.again else EMPTY,
+        _again(told, group) if group.advice.again else EMPTY,
         tag("ul", joined(examples), class_="examples"),
         more,
     ]
     return tag("div", *parts, class_="group")
+
+
+def _again(told: Told, group: Group) -> Safe:
+    """How it is asked for again: a retry needs the file of its job."""
+    if not told.job.startswith("-d "):
+        return tag("p", tag("code", _command(told, "retry", "--class", group.name)))
+    if told.run.job == "get":
+        return tag("p", "The same scraper get, called again, asks for what failed.")
+    return tag("p", "scraper retry asks for it again, with the file of the job.")
 
 
 def _example(failed: Any) -> Safe:

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 import warnings
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scraper.files.parts import OutputFolder
-from scraper.report.facts import Run
-from scraper.state.db import Database
+from scraper.report.saved import PICTURES, Listed
 from scraper.values import dataclass
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOST = 200
+MOST = PICTURES
 """Thumbnails of a page."""
 SIDE = 160
 """Pixels of its longer side."""
@@ -38,6 +38,8 @@ SECONDS = 8.0
 TOO_MANY = f"more than {MAX_PIXELS // 1_000_000} million pixels"
 MISSING = "thumbnails need Pillow: pip install 'scraper-jobs[image]', then scraper report --rebuild"
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+_PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP", re.DOTALL)
+_NONE = "no JPEG, PNG, GIF or WebP"
 _TRIES = ((SIDE, 72), (SIDE, 50), (SIDE * 3 // 4, 45), (SIDE // 2, 35), (SIDE // 3, 30))
 """Side and quality, until it fits."""
 _BEST = 16_000
@@ -70,37 +72,27 @@ class Sheet:
     is_missing: bool = False
 
 
-_MINE = (
-    " FROM files f JOIN names n ON n.id = f.id & 0xFFFFFFFFFF LEFT JOIN contents c ON c.name = n.id AND c.run = ?1"
-    " WHERE f.id >= ?1 << 40 AND f.id < (?1 + 1) << 40 AND f.ending = 'saved' AND (c.type GLOB 'image/*'"
-    " OR lower(n.path) GLOB '*.jp*g' OR lower(n.path) GLOB '*.png' OR lower(n.path) GLOB '*.gif'"
-    " OR lower(n.path) GLOB '*.webp')"
-)
-
-
 def is_missing() -> bool:
     """Whether Pillow is not installed."""
     return importlib.util.find_spec("PIL") is None
 
 
-def sheet(db: Database, disk: OutputFolder, run: Run, clock: Callable[[], float], seconds: float = SECONDS) -> Sheet:
+def sheet(disk: OutputFolder, new: Listed, clock: Callable[[], float], seconds: float = SECONDS) -> Sheet:
     """The contact sheet of what a run saved.
 
     Args:
+        new: the pictures (saved.py).
         clock: seconds, going on; seconds: how long it may take.
     """
-    total = db.value(f"SELECT count(*){_MINE}", run.number)
-    if not total:
+    if not new.total:
         return Sheet(0)
     if is_missing():
-        return Sheet(total, is_missing=True)
-    query = f"SELECT n.path, coalesce(f.url, n.key) AS url{_MINE} ORDER BY f.rank, f.id LIMIT {MOST}"
-    named = [(row["path"], row["url"]) for row in db.rows(query, run.number)]
-    return Sheet(total, tuple(_thumbs(disk, named, clock, clock() + seconds)))
+        return Sheet(new.total, is_missing=True)
+    return Sheet(new.total, tuple(_thumbs(disk, new.shown, clock, clock() + seconds)))
 
 
 def _thumbs(
-    disk: OutputFolder, named: list[tuple[str, str]], clock: Callable[[], float], until: float
+    disk: OutputFolder, named: Sequence[tuple[str, str]], clock: Callable[[], float], until: float
 ) -> Iterator[Thumb]:
     """One after the other; what one leaves of its share is for those behind it."""
     left = BUDGET
@@ -114,24 +106,38 @@ def _thumbs(
 
 
 def _thumb(disk: OutputFolder, path: str, url: str, room: int) -> Thumb:
-    from PIL import Image, UnidentifiedImageError
-
+    """A thumbnail, or why there is none. What is no picture by its first bytes does not even load Pillow."""
     try:
         with disk.reading(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            if not _PICTURE.match(file.read(12)):
+                return Thumb(path, url, why=_NONE)
             if file.seek(0, io.SEEK_END) > MAX_BYTES:
                 return Thumb(path, url, why=f"more than {MAX_BYTES >> 20} MB")
             file.seek(0)
-            return _fitting(path, url, _small(file), room)
+            return _decoded(path, url, file, room)
+    except FileNotFoundError:
+        return Thumb(path, url, why="the file is not there")
+    except OSError as error:
+        return _unread(path, url, error)
+
+
+def _decoded(path: str, url: str, file: Any, room: int) -> Thumb:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return _fitting(path, url, _small(file), room)
     except _TooLargeError:
         return Thumb(path, url, why=TOO_MANY)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return Thumb(path, url, why=TOO_MANY)
     except UnidentifiedImageError:
-        return Thumb(path, url, why="no JPEG, PNG, GIF or WebP")
-    except FileNotFoundError:
-        return Thumb(path, url, why="the file is not there")
+        return Thumb(path, url, why=_NONE)
     except Exception as error:  # a decoder that meets nonsense may raise anything; it is told where the picture was
-        return Thumb(path, url, why=f"it cannot be read: {type(error).__name__}: {error}")
+        return _unread(path, url, error)
+
+
+def _unread(path: str, url: str, error: Exception) -> Thumb:
+    return Thumb(path, url, why=f"it cannot be read: {type(error).__name__}: {error}")
 
 
 class _TooLargeError(Exception):

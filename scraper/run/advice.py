@@ -187,12 +187,29 @@ ADVICE: Mapping[str, Advice] = {
 }
 """By ending; `http:4xx` and its like stand for the statuses without a row."""
 
+OF_RUNS: Mapping[tuple[str, str], Advice] = {
+    ("adopt", "saved"): Advice("A file that lay there already was taken as this one; nothing was downloaded."),
+    ("adopt", "skipped:exists"): Advice("Something stands under its name already, and was left as it is."),
+    ("adopt", "skipped:limit"): Advice(
+        "Nothing that lay there could be taken as this file, and adopt downloads nothing.",
+        "Nothing: the next scraper run fetches it.",
+    ),
+    ("retry", "saved"): Advice("A retry fetched the file whole, and it has its final name."),
+    ("retry", "ok"): Advice("A retry fetched the page, and it was read."),
+    ("repair", "saved"): Advice("It was damaged, and scraper verify --repair fetched it whole again."),
+}
+"""What is said otherwise of files and pages that a run of its own met: by its kind and the ending."""
+
 UNKNOWN = Advice("It ended in a way that has no description here.", "Read the message, and the run's log.jsonl.")
 
 
-def advice_for(ending: str) -> Advice:
-    """What is to be said of an ending of DESIGN 3, or of a class alone (`timeout`, `http:404`); never fails."""
-    known = ADVICE.get(ending) or ADVICE.get(f"failed:{ending}")
+def advice_for(ending: str, run: str = "run") -> Advice:
+    """What is to be said of an ending of DESIGN 3, or of a class alone (`timeout`, `http:404`); never fails.
+
+    Args:
+        run: the kind of the run (state/schema.py).
+    """
+    known = OF_RUNS.get((run, ending)) or ADVICE.get(ending) or ADVICE.get(f"failed:{ending}")
     if known is not None:
         return known
     head, _, status = ending.removeprefix("failed:").partition(":")

@@ -36,6 +36,10 @@ class Bounds(Protocol):
         """A page has its ending."""
         ...
 
+    def look_at_clock(self) -> None:
+        """Whether the deadline is reached."""
+        ...
+
 
 class Control:
     """What stops the workers: a signal, a limit, a full disk, a bug. The main thread waits here for changes.
@@ -88,6 +92,12 @@ class Control:
         self.ended.put(host, key, outcome, held)
         if self.bounds is not None:
             self.bounds.ended(outcome)
+
+    def is_over(self) -> bool:
+        """Whether the run is to end; asked where the main thread waits and looks at no limit: in a login."""
+        if self.bounds is not None:
+            self.bounds.look_at_clock()
+        return self.stopping
 
     @property
     def stopping(self) -> bool:

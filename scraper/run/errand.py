@@ -7,12 +7,12 @@ only an open one of the same errand. Everything else is the same: login, politen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scraper.job.model import Job
-    from scraper.model import Reading
+    from scraper.model import Outcome, Reading
     from scraper.state.db import Database
 
 
@@ -60,8 +60,9 @@ class Errand:
         """
         return reading
 
-    def end_files(self, kit: Any, *, seeded: bool) -> None:
+    def end_files(self, kit: Any, *, seeded: bool) -> Sequence[Outcome]:
         """In the place of the transport, several times a second, where `fetches` is False: ends files that are open.
+        Gives how those ended that did.
 
         Args:
             seeded: whether everything that the run begins with is queued.

@@ -14,6 +14,8 @@ log = logging.getLogger("scraper")
 
 ENDINGS = "scraper.endings"
 """The logger of what each page and file came to, which somebody who watches a run may keep."""
+COMMANDS = "scraper.commands"
+"""The logger of what the job's commands print; people see it as they see what is said to them."""
 
 
 class Events:

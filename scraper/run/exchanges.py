@@ -10,6 +10,12 @@ from scraper.net.redirect import Hop
 from scraper.run.kit import Kit
 
 KIND = "login"
+PATIENCE = 0.2
+"""Seconds between two looks whether the run is to end meanwhile."""
+
+
+class StoppedError(Exception):
+    """The run is to end before the page came."""
 
 
 def fetched(kit: Kit, request: Request, expected: tuple[int, ...] = (), *, repeats: bool = False) -> Page:
@@ -21,12 +27,14 @@ def fetched(kit: Kit, request: Request, expected: tuple[int, ...] = (), *, repea
 
     Raises:
         RequestError: there is none, after all attempts.
+        StoppedError: the run is to end.
     """
     hop, attempt, wait = first_hop(request), 1, 0.0
     while True:
         kit.scheduler.put(KIND, urls.host_key(hop.url), hop, wait)
-        taken = kit.scheduler.take(KIND)
-        assert taken is not None, "nobody closes the scheduler before the main thread does"
+        while (taken := kit.scheduler.take(KIND, PATIENCE)) is None:
+            if kit.is_over():
+                raise StoppedError
         try:
             found = exchange(kit.courier, request, hop, expected)
         except errors.RequestError as error:

@@ -82,7 +82,9 @@ class FileWorker(Worker[FileTask]):
         if self.kit.renewals.fresh:
             self.kit.renewals.fresh.pop(work.task.id, None)
         held = self.kit.window.size
-        self.control.file_ended(work.home, work.task.id, outcome.told(work.attempt, self.seconds(work)), held)
+        was_redirected = work.hop is not work.start and outcome.url != secrets.display(work.task.download.url)
+        told = outcome.told(work.attempt, self.seconds(work), was_redirected=was_redirected)
+        self.control.file_ended(work.home, work.task.id, told, held)
 
 
 ExchangeFor = Callable[[FileTask, Hop, Flight], Any]

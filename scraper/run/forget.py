@@ -35,9 +35,10 @@ class Wanted:
     Attributes:
         dest, ledger: the output folder, and the file.
         job: where one was named; only then the records can be written.
-        what: URLs, paths, globs, keys of items; classes: of failures; gone: items that are.
+        what: URLs, paths, globs, keys of items; classes: globs of classes of failures; gone: items that are.
         delete: files go from the disk too; free_names: others may bear their names.
         dry: only told.
+        wait: seconds to wait while a run holds the folder.
     """
 
     dest: Path
@@ -49,6 +50,7 @@ class Wanted:
     delete: bool = False
     free_names: bool = False
     dry: bool = False
+    wait: float = 0.0
 
 
 @dataclass
@@ -96,7 +98,7 @@ def _opened(wanted: Wanted) -> Iterator[Database]:
         with Database.reading(wanted.ledger) as db:
             yield db
         return
-    with hold(wanted.dest), closing(Database(wanted.ledger)) as db:
+    with hold(wanted.dest, wait=wanted.wait), closing(Database(wanted.ledger)) as db:
         yield db
 
 

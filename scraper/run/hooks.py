@@ -1,7 +1,7 @@
 """Commands of a job: one is put together, started, waited for, and ended with all that it started.
 
 A command is an argument list and never sees a shell: what was scraped can be an argument and nothing more. It runs
-where the job file lies, without stdin, with its stdout on our stderr (our stdout carries data only), in a process
+where the job file lies, without stdin; what it prints becomes lines of the log (printed.py). It has a process
 group of its own, so that all of it can be ended: when its time is over, or when the run is stopped. How it ends is
 told and changes nothing.
 """
@@ -21,13 +21,14 @@ from typing import Any
 from scraper import secrets, units
 from scraper.job import template
 from scraper.run.kit import Kit
+from scraper.run.printed import Printed
 from scraper.values import dataclass
 
 log = logging.getLogger("scraper")
 GRACE = 5.0
 """Seconds between asking a command to end and ending it."""
 TICK = 0.2
-_STDERR = 2
+_LOOK = 0.02
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,26 @@ def _ended(kit: Kit, call: Call, is_stopped: Callable[[], bool]) -> str:
         return f"cannot be started: {error.strerror}"
     except ValueError as error:  # a NUL, or half a surrogate pair, in an argument
         return f"cannot be started: {error}"
-    until = time.monotonic() + call.timeout
+    printed = Printed(process, call.name, kit.courier.conceal)
+    try:
+        return _waited(process, printed, call.timeout, is_stopped)
+    finally:
+        printed.close()
+
+
+def _waited(
+    process: subprocess.Popen[bytes], printed: Printed, timeout: float, is_stopped: Callable[[], bool]
+) -> str:  # fmt: skip
+    until = time.monotonic() + timeout
     while True:
+        is_silent = not printed.wait(_LOOK)
         try:
-            code = process.wait(TICK)
+            code = process.wait(TICK if is_silent else 0)
             return "" if code == 0 else f"ended with {code}" if code > 0 else f"was ended by signal {-code}"
         except subprocess.TimeoutExpired:
             if is_stopped() or time.monotonic() > until:
                 _end(process)
-                return "was ended: the run was stopped" if is_stopped() else f"was ended after {call.timeout:g} s"
+                return "was ended: the run was stopped" if is_stopped() else f"was ended after {timeout:g} s"
 
 
 def _started(kit: Kit, call: Call) -> subprocess.Popen[bytes]:
@@ -119,7 +131,8 @@ def _started(kit: Kit, call: Call) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - the job's own argument list, and no shell
         [secrets.reveal(each, known.__getitem__) for each in call.argv],
         stdin=subprocess.DEVNULL,
-        stdout=_STDERR,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         cwd=kit.loaded.folder_of((call.key, call.at)),
         env={**os.environ, **{name: value.replace("\0", "") for name, value in call.environment.items()}},
         process_group=0,
@@ -127,10 +140,14 @@ def _started(kit: Kit, call: Call) -> subprocess.Popen[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a command with all that it started, politely at first."""
-    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+    """Ends a command with all that it started, politely at first; what is another user's (sudo) goes its own way."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        until = time.monotonic() + GRACE
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # the next signal cannot be refused
-            process.wait(patience)
-            return
+            while time.monotonic() < until:
+                process.poll()
+                os.killpg(process.pid, 0)  # is anybody left?
+                time.sleep(_LOOK)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE)

@@ -78,7 +78,7 @@ class Options:
 
 @dataclass
 class Kit:
-    """Everything the workers share."""
+    """Everything the workers share; `is_over` is asked by the main thread where it waits: whether the run is to end."""
 
     job: Job
     loaded: Loaded
@@ -98,6 +98,7 @@ class Kit:
     logins: Logins = field(default_factory=Logins)
     tokens: Tokens = field(default_factory=Tokens)
     renewals: Renewals = field(default_factory=Renewals)
+    is_over: Callable[[], bool] = lambda: False
 
     @property
     def folder(self) -> Path:

@@ -6,7 +6,9 @@ small files do not go beyond a quota between two looks. Once a limit is reached 
 flight comes to its end (or to a note that the next run continues by), as after a signal.
 
 A quota counts what was saved, and of what is on its way the bytes that came: the size that a server promises does not
-stop a run, or a file larger than the quota would never come.
+stop a run, or a file larger than the quota would never come. `min_free` looks ahead: a file for whose rest there is no
+room is stopped when its size is known, not when the room is used up. It is each file alone that is looked at, so that
+of many at once those come that find room.
 """
 
 from __future__ import annotations
@@ -90,21 +92,27 @@ class Bounds:
             flying: the files on their way (download/ground.py, Flying).
         """
         now = self._clock()
-        if self._deadline is not None and now - self._began >= self._deadline:
-            self._reached("deadline", f"{units.human_seconds(self._deadline)} are over")
+        self.look_at_clock()
         if now - self._looked >= EVERY:
             self._looked = now
-            self._look_at_disk()
+            self._look_at_disk(flying)
             self._items = 0 if self._most is None else self._failed_items()
         self._judge(0 if self._quota is None else self._received(flying))
 
-    def _look_at_disk(self) -> None:
+    def look_at_clock(self) -> None:
+        """Whether the deadline is reached; by the main thread."""
+        if self._deadline is not None and self._clock() - self._began >= self._deadline:
+            self._reached("deadline", f"{units.human_seconds(self._deadline)} are over")
+
+    def _look_at_disk(self, flying: Mapping[int, Any]) -> None:
         least = self._least
-        if least is not None and (free := self._free(self._dest)) < least:
-            told = (
-                f"{units.human_bytes(free)} are free on the disk of {self._dest}, {units.human_bytes(least)} are to be"
-            )
-            self._reached("min_free", told)
+        if least is None:
+            return
+        free, coming = self._free(self._dest), max(map(_missing, dict(flying).values()), default=0)
+        if free - coming < least:
+            file = f", {units.human_bytes(coming)} of a file are yet to come" if free >= least else ""
+            where = f"{units.human_bytes(free)} are free on the disk of {self._dest}{file}"
+            self._reached("min_free", f"{where}, {units.human_bytes(least)} are to be")
 
     def _received(self, flying: Mapping[int, Any]) -> int:
         """What came of the files on their way, in this process."""
@@ -124,6 +132,11 @@ class Bounds:
 
     def _reached(self, name: str, told: str) -> None:
         self._control.reach(f"limits.{name}: {told}")
+
+
+def _missing(flying: Any) -> int:
+    """Bytes of a file that are yet to come, where its size is known."""
+    return 0 if flying.size is None else max(0, flying.size - flying.received)
 
 
 def bounds_for(kit: Kit, control: Control, began: float) -> Bounds | None:

@@ -35,11 +35,15 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": secrets.display(record.getMessage()),
             **self.about,
-            **{key: record.__dict__[key] for key in ABOUT if key in record.__dict__},
+            **{key: _shown(record.__dict__[key]) for key in ABOUT if key in record.__dict__},
         }
         if record.exc_info:
             line["traceback"] = secrets.display(self.formatException(record.exc_info))
         return unseen_escaped(json.dumps(line, ensure_ascii=False))
+
+
+def _shown(value: Any) -> Any:
+    return secrets.display(value) if isinstance(value, str) else value
 
 
 def time_of(record: logging.LogRecord) -> str:

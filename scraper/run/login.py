@@ -21,7 +21,7 @@ from scraper.page.follow import request_parts
 from scraper.page.selectors import compile_selector
 from scraper.run import tokens
 from scraper.run.control import Control
-from scraper.run.exchanges import KIND, fetched
+from scraper.run.exchanges import KIND, StoppedError, fetched
 from scraper.run.kit import Kit
 from scraper.run.work import put_back
 
@@ -30,6 +30,8 @@ log = logging.getLogger("scraper")
 
 def log_in(kit: Kit, control: Control) -> bool:
     """Performs the steps; False where one failed, or the run is to stop."""
+    if control.is_over():
+        return False
     page: Page | None = None
     for at, step in enumerate(kit.job.login):
         request = Request("POST", "", rule=KIND, place=(0, at))
@@ -45,7 +47,9 @@ def log_in(kit: Kit, control: Control) -> bool:
         except errors.RequestError as error:
             _tell(kit, at, request, error)
             return False
-        if control.stopping:
+        except StoppedError:
+            return False
+        if control.is_over():
             return False
     return True
 
@@ -65,6 +69,8 @@ def keep_token(kit: Kit, control: Control) -> None:
         except errors.RequestError as error:
             _tell(kit, at, Request("POST", "", rule=KIND, place=(0, at)), error)
             control.stop(Exit.FAILURES)
+            return
+        except StoppedError:
             return
     for kind, work in kit.tokens.take():
         put_back(kit, kind, work, first=True)

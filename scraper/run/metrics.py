@@ -16,12 +16,13 @@ import contextlib
 import logging
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scraper import errors
+from scraper import errors, secrets
 from scraper.model import Summary
 from scraper.values import dataclass
 
@@ -113,12 +114,15 @@ def write(path: Path, job: str, text: str) -> None:
     """Replaces the file.
 
     Raises:
-        OSError: it cannot be written, or (FileExistsError) it holds figures of another job.
+        OSError: it cannot be written, or (FileExistsError) it holds figures of another job, or of another program.
     """
-    others = _jobs_in(path) - {job}
+    before = _text_of(path)
+    others = set(_JOB.findall(before)) - {job}
     if others:
         told = ", ".join(sorted(others))
         raise FileExistsError(None, f"it holds figures of {told}; each job needs a file of its own", str(path))
+    if before.strip() and f"{PREFIX}_" not in before:
+        raise FileExistsError(None, "it holds figures of another program", str(path))
     part = path.with_name(f".{path.name}.{os.getpid()}")  # the collector reads *.prom
     try:
         part.write_text(text, "utf-8")
@@ -127,10 +131,17 @@ def write(path: Path, job: str, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _jobs_in(path: Path) -> set[str]:
+def _text_of(path: Path) -> str:
+    """What stands in the file.
+
+    Raises:
+        OSError: it cannot be read, or (FileExistsError) is none: reading a pipe might never end.
+    """
     with contextlib.suppress(FileNotFoundError):
-        return set(_JOB.findall(path.read_text("utf-8", "replace")))
-    return set()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FileExistsError(None, "no regular file stands there", str(path))
+        return path.read_text("utf-8", "replace")
+    return ""
 
 
 # -- StatsD ------------------------------------------------------------------------------------------------
@@ -195,8 +206,8 @@ def _figures(kit: Kit, ledger: Path, summary: Summary) -> list[Figure]:
 
 
 def _path(kit: Kit, textfile: str) -> Path:
-    """The file; in a folder each job has its own."""
-    path = kit.loaded.folder_of(("metrics", "textfile")) / textfile
+    """The file, a mark for each secret in its name; in a folder each job has its own."""
+    path = kit.loaded.folder_of(("metrics", "textfile")) / secrets.display(textfile)
     return path / f"scraper-{kit.job.name}.prom" if textfile.endswith("/") else path
 
 

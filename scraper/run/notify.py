@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,8 @@ TIMEOUT = 10.0
 """Seconds."""
 WAITS = (1.0, 4.0)
 """Seconds before each further attempt."""
+PATIENCE = 90.0
+"""Seconds for all of it. A server that answers a byte at a time would hold the run, and its folder, for ever."""
 
 
 def tell(kit: Kit, summary: Summary, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -43,11 +48,13 @@ def tell(kit: Kit, summary: Summary, folder: Path, sleep: Callable[[float], None
             if notice.when is not None and not template.is_true(notice.when, names):
                 continue
             url = secrets.reveal(template.render_text(notice.url, names), kit.courier.known.__getitem__)
-            _send(url, payload(kit, summary, folder), sleep)
+            _in_time(partial(_send, url, payload(kit, summary, folder), sleep))
         except template.TemplateError as error:
             log.warning("notify[%d] was not sent: %s", at, error)
         except errors.RequestError as error:
             log.warning("notify[%d] failed: %s: %s", at, error.url, error.message)
+        except TimeoutError:
+            log.warning("notify[%d] failed: it was not taken within %g s", at, PATIENCE)
         else:
             log.info("notify[%d] was sent", at)
 
@@ -64,6 +71,26 @@ def payload(kit: Kit, summary: Summary, folder: Path) -> dict[str, Any]:
         "dest": str(kit.disk.root.absolute()),
         "report": str(report) if report.exists() else None,
     }
+
+
+def _in_time(send: Callable[[], None]) -> None:
+    """Sends in a thread that is left behind when its time is over.
+
+    Raises:
+        TimeoutError: it is.
+    """
+    done: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            send()
+        except BaseException as error:  # whatever it is, who waits is told
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=work, name="notify", daemon=True).start()
+    done.result(PATIENCE)
 
 
 def _send(url: str, told: Mapping[str, Any], sleep: Callable[[float], None]) -> None:

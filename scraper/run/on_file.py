@@ -68,7 +68,7 @@ class FileCommands:
                 self._queue.put(outcome, timeout=TICK)
                 return
             except queue.Full:
-                self._tell_of_waiting()
+                self._wait_on()
         self._leave()
 
     def close(self) -> None:
@@ -138,10 +138,13 @@ class FileCommands:
         with self._lock:
             self._left += 1
 
-    def _tell_of_waiting(self) -> None:
+    def _wait_on(self) -> None:
+        """What the main thread does at each turn is done here meanwhile: others may have the slots that idle."""
         if not self._told:
             self._told = True
             log.warning("on_file: its commands are slower than the downloads, which wait for them now")
+        self._kit.scheduler.tend()
+        self._kit.events.tick(self._kit.ledger.open_count, self._kit.engine.flying)
 
 
 def fields_of(kit: Kit, outcome: Outcome) -> dict[str, object]:

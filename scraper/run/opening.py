@@ -119,6 +119,7 @@ def _kit(
     kit = Kit(
         job, loaded, run_, options, ledger, disk, courier, engine, scheduler,
         robots, bodies, events, names, state, tokens=Tokens(doubts=options.replay is None),
+        is_over=control.is_over,
     )  # fmt: skip
     return Opened(kit, taping, engine_for)
 

@@ -91,10 +91,14 @@ class PageWorker(Looper[PageTask]):
         status = error.status if isinstance(error, errors.StatusError) else None
         self.kit.ledger.end_page(
             work.task.id, error.ending, why=error.message, status=status, attempts=work.attempt,
-            seconds=self.seconds(work), asked=work.task.request,
+            seconds=self.seconds(work), asked=work.task.request, final=self._final(error.url),
         )  # fmt: skip
         self._discard(work)
         self._told(error.url, error.ending, error.message)
+
+    def _final(self, url: str) -> str:
+        """A URL from which something came, as people see it."""
+        return secrets.display(self.kit.courier.conceal(url))
 
     def _told(self, url: str, ending: str, why: str) -> None:
         self.kit.events.page_ended(url, ending, why)
@@ -177,7 +181,7 @@ class PageWorker(Looper[PageTask]):
                     self._keep(read_id, request, found, secrets.display(page.url))
             ledger.end_page(
                 task.id, ending, why=why, status=page.status, attempts=work.attempt, seconds=self.seconds(work),
-                digest=hashlib.sha256(page.body).hexdigest(),
+                digest=hashlib.sha256(page.body).hexdigest(), final=self._final(page.url),
             )  # fmt: skip
             self._stop_at_limit()
         return ending, why
@@ -243,7 +247,9 @@ class PageWorker(Looper[PageTask]):
             with self.kit.ledger.db.transaction():
                 self._keep(read_id, request, found, url)
         else:
-            self.kit.ledger.end_page(page_id, found.ending, why=found.message, status=page.status)
+            self.kit.ledger.end_page(
+                page_id, found.ending, why=found.message, status=page.status, final=self._final(page.url)
+            )  # fmt: skip
             self._told(page.url, found.ending, found.message)
         return True
 

@@ -48,6 +48,7 @@ class Wanted:
         min_age: for how long a file must have been gone.
         all_: also if that is more than half of all files.
         to: the folder that files are moved to; None: they are removed.
+        wait: seconds to wait while a run holds the folder.
     """
 
     dest: Path
@@ -57,6 +58,7 @@ class Wanted:
     min_age: timedelta = timedelta()
     all_: bool = False
     to: Path | None = None
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def prune(wanted: Wanted, told: Callable[[Judged], None] = lambda judged: None) 
     """
     kind = DurableFolder if wanted.job is not None and wanted.job.files.durable else OutputFolder
     with (
-        hold(wanted.dest),
+        hold(wanted.dest, wait=wanted.wait),
         closing(Database(wanted.ledger)) as db,
         closing(kind(wanted.dest)) as disk,
     ):

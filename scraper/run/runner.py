@@ -232,7 +232,8 @@ class Runner:
         logins = self.kit.logins
         if logins.begin():
             if not self._log_in():
-                self._control.stop(self._control.stop_code or Exit.FAILURES)
+                if not self._control.stopping:
+                    self._control.stop(Exit.FAILURES)
                 return
             logins.end()
         for work in logins.take():
@@ -281,7 +282,7 @@ class Runner:
         """A dry run tells the files and fetches none; an errand may have its own way."""
         errand = self._options.errand
         if errand is not None and (errand.ends_dry or not self._options.dry):
-            errand.end_files(self.kit, seeded=seeded)
+            self._listeners.files_ended(errand.end_files(self.kit, seeded=seeded))
         elif seeded and not self.kit.ledger.pending["page"]:
             for path in self.kit.ledger.open_paths():
                 self._events.planned(path)
@@ -353,9 +354,10 @@ class Runner:
 
     def _exit_code(self, failed: bool, error: BaseException | None) -> int:
         """Several at once: 130 and 143, then 5, 7, 4 (DESIGN 2); where it was judged, `expect.failed` stands for 4."""
-        if self._control.stop_code is not None:
-            return self._control.stop_code
-        if error is not None or self._control.limit is not None:
+        stopped, is_limited = self._control.stop_code, error is not None or self._control.limit is not None
+        if stopped is not None and not (is_limited and stopped == Exit.FAILURES):  # which a login that fails stops with
+            return stopped
+        if is_limited:
             return Exit.LIMIT
         if self._misses:
             return Exit.EXPECT

@@ -77,7 +77,7 @@ def _named(db: Database, marks: list[int]) -> list[Row]:
 
 
 def _others_called(db: Database, text: str) -> list[Subject]:
-    """By a URL that no index knows: with another method or a mark, of a keyed file, of an attempt; by an item's key."""
+    """By what no index knows: a URL with a method or a mark, of a redirect, of a keyed file, of an attempt; an item."""
     spelt = (text, canonical(text))
     files = [key for query in (_FILES_BY_URL, _FILES_BY_ATTEMPT) for (key,) in db.tuples(query, *spelt)]
     pages = [identity for query in (_PAGES_BY_URL, _PAGES_BY_ATTEMPT) for (identity,) in db.tuples(query, *spelt)]
@@ -103,12 +103,15 @@ def _once(found: Iterable[Subject]) -> list[Subject]:
 
 _BY_IDENTITY = "SELECT p.id FROM runs r CROSS JOIN pages p ON p.run = r.run AND p.identity = ?"
 _BY_ALIAS = "SELECT DISTINCT p.identity FROM aliases a JOIN pages p ON p.id = a.page WHERE a.identity = ?"
-_PAGES_BY_URL = "SELECT DISTINCT identity FROM pages WHERE url IN (?, ?)"
+_PAGES_BY_URL = "SELECT DISTINCT identity FROM pages WHERE url IN (?1, ?2) OR final IN (?1, ?2)"
 _PAGES_BY_ATTEMPT = (
     "SELECT DISTINCT p.identity FROM attempts a JOIN pages p ON p.id = a.target"
     " WHERE a.kind = 'page' AND a.url IN (?, ?)"
 )
-_FILES_BY_URL = "SELECT DISTINCT n.key FROM files f JOIN names n ON n.id = f.id & 0xFFFFFFFFFF WHERE f.url IN (?, ?)"
+_FILES_BY_URL = (
+    "SELECT DISTINCT n.key FROM files f JOIN names n ON n.id = f.id & 0xFFFFFFFFFF"
+    " WHERE f.url IN (?1, ?2) OR f.final IN (?1, ?2)"
+)
 _FILES_BY_ATTEMPT = (
     "SELECT DISTINCT n.key FROM attempts a JOIN names n ON n.id = a.target & 0xFFFFFFFFFF"
     " WHERE a.kind = 'file' AND a.url IN (?, ?)"

@@ -101,6 +101,8 @@ _PLAIN = tuple(each.default if each.default_factory is MISSING else each.default
 _FOUND, _KEYED, _VIA_PUBLIC = 1, 2, 4
 RENEWED = 8
 """The flag of a file that was refused and got a new URL; that happens once a run."""
+FORGOTTEN = 16
+"""The flag of a file that was forgotten since: how it ended is told, and counts no more."""
 
 
 def flags_of(download: Download) -> int:

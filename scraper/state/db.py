@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -83,20 +84,18 @@ class Database:
     def reading(cls, path: Path) -> Iterator[Database]:
         """The ledger as it is now, also while a run writes it: what is asked of it is answered as of one moment.
 
-        Nothing is written: a ledger of an earlier version is copied, and the copy brought up.
+        Nothing is written: a ledger of an earlier version is copied, and the copy brought up; so is one whose log
+        SQLite would not read where it lies.
 
         Raises:
             LedgerError: as for any.
         """
-        db = cls(path, read_only=True)
-        try:
-            version = db.value("PRAGMA user_version")
-            if version == schema.VERSION:
-                db.execute("BEGIN")
-                yield db
-                return
-        finally:
-            db.close()
+        if not _has_bare_log(path):
+            with contextlib.closing(cls(path, read_only=True)) as db:
+                if db.value("PRAGMA user_version") == schema.VERSION:
+                    db.execute("BEGIN")
+                    yield db
+                    return
         with tempfile.TemporaryDirectory(prefix="scraper-") as folder:
             copy = Path(folder, "ledger.db")
             cls.copy(path, copy)
@@ -108,8 +107,13 @@ class Database:
         """A copy of a ledger as it is now, also while another process writes it; nothing where there is none."""
         if not source.is_file():
             return
+        if _has_bare_log(source):
+            with refusal_told(goal):
+                shutil.copyfile(source, goal)
+                shutil.copyfile(_log_of(source), _log_of(goal))
+            return
         # Where no log stands beside it nobody has it open, and `immutable` keeps SQLite from making one.
-        mode = "mode=ro" if source.with_name(f"{source.name}-wal").exists() else "immutable=1"
+        mode = "mode=ro" if _log_of(source).exists() else "immutable=1"
         uri = f"{source.resolve().as_uri()}?{mode}"
         with (
             _told(source),
@@ -266,6 +270,20 @@ def _opened_to_read(path: Path) -> sqlite3.Connection:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
         return _opened(f"{uri}?immutable=1", uri=True)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _has_bare_log(path: Path) -> bool:
+    """Whether what a run committed last lies in a log whose index is missing, and where none can be made.
+
+    So does a copy of a folder on a read-only medium; `immutable` would pass the log over.
+    """
+    log = _log_of(path)
+    has_log = log.is_file() and log.stat().st_size > 0
+    return has_log and not path.with_name(f"{path.name}-shm").exists() and not os.access(path.parent, os.W_OK)
 
 
 @contextlib.contextmanager

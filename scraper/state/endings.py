@@ -139,8 +139,8 @@ class EndBook(Book):
         self._count_unheld()
         now = self._stamp()
         self.db.many(
-            "UPDATE files SET state = 1, ending = ?, status = ?, bytes = ?, attempts = ?, ms = ?, why = ?, ended = ?"
-            " WHERE id = ?",
+            "UPDATE files SET state = 1, ending = ?, status = ?, bytes = ?, attempts = ?, ms = ?, why = ?, final = ?,"
+            " ended = ? WHERE id = ?",
             [(*_told(outcome), now, file) for file, outcome in ended.items()],
         )
         self.db.many(
@@ -175,7 +175,10 @@ class EndBook(Book):
 
 def _told(outcome: Outcome) -> tuple[Any, ...]:
     size = outcome.bytes if outcome.ending == "saved" else None
-    return outcome.ending, outcome.status, size, outcome.attempts, round(outcome.seconds * 1000), outcome.why or None
+    return (
+        outcome.ending, outcome.status, size, outcome.attempts, round(outcome.seconds * 1000), outcome.why or None,
+        outcome.final,
+    )  # fmt: skip
 
 
 def _content(outcome: Outcome) -> tuple[Any, ...]:

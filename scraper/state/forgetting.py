@@ -3,10 +3,11 @@
     Found = find(db, text) | of_class(db, classes) | of_gone(db)      what is meant; they add up with `|`
     forget(db, found)                                                 in one transaction
 
-A page loses its identity, and so its digest, its ending and the redirects that led to it count no more, though the
-run in which it was read still tells it; `until: seen` does not stop at the items that stand on it. A file: nothing is
-known to stand under its name, so it has no digest and no validators. An item goes as if it never was. Names stay
-reserved (DESIGN 4.6) unless they are to be free.
+A page loses its identity (which gets a `-` and its number behind it), and so its digest, its ending and the redirects
+that led to it count no more, though the run in which it was read still tells it; `until: seen` does not stop at the
+items that stand on it. A file: nothing is known to stand under its name, so it has no digest and no validators; how it
+ended is told, and counts no more (the flag 16, codec.FORGOTTEN). An item goes as if it never was. Names stay reserved
+(DESIGN 4.6) unless they are to be free.
 """
 
 from __future__ import annotations
@@ -30,9 +31,13 @@ _NAMES = (
     " UNION SELECT id & 0xFFFFFFFFFF FROM files WHERE url {0}"
 )  # fmt: skip
 _ITEMS = "SELECT id FROM items WHERE key {0}"
-_LAST_OF_PAGES = "SELECT ending, identity, max(id) FROM pages WHERE ending IS NOT NULL GROUP BY identity"
+_LAST_OF_PAGES = (
+    "SELECT ending, identity, max(id) FROM pages"
+    " WHERE ending IS NOT NULL AND instr(identity, '-') = 0 GROUP BY identity"
+)
 _LAST_OF_FILES = (
-    "SELECT ending, id & 0xFFFFFFFFFF AS name, max(id) FROM files WHERE ending IS NOT NULL GROUP BY id & 0xFFFFFFFFFF"
+    "SELECT ending, id & 0xFFFFFFFFFF AS name, max(id) FROM files WHERE ending IS NOT NULL"
+    " AND NOT flags & 16 GROUP BY id & 0xFFFFFFFFFF"
 )
 _STANDING = (
     "SELECT n.id, n.key, n.path, c.bytes, nullif(lower(hex(c.sha256)), '') FROM json_each(?) j"
@@ -82,11 +87,11 @@ def _matching(db: Database, test: str, text: str) -> Found:
 
 
 def of_class(db: Database, classes: Collection[str]) -> Found:
-    """Pages and files whose last ending is a failure of one of these classes: `timeout`, `http:404`, `http:5xx`."""
-    patterns = [f"failed:{one.replace('xx', '??')}" for one in classes]
+    """Pages and files whose last ending is a failure of one of these classes; globs: `timeout`, `http:*`."""
 
     def fits(ending: str) -> bool:
-        return any(fnmatchcase(ending, one) or ending.startswith(f"{one}:") for one in patterns)
+        kind, _, name = ending.partition(":")
+        return kind == "failed" and any(fnmatchcase(name, one) for one in classes)
 
     identities = [identity for ending, identity, _ in db.tuples(_LAST_OF_PAGES) if fits(ending)]
     pages = db.tuples(
@@ -154,6 +159,10 @@ _FORGET_PAGES = (
     " (SELECT p.identity FROM json_each(?1) j CROSS JOIN pages p ON p.id = j.value)",
     "UPDATE pages SET identity = identity || '-' || id, digest = NULL WHERE id IN (SELECT value FROM json_each(?1))",
 )
+_FORGET_FILES = (
+    "UPDATE files SET flags = flags | 16 WHERE id IN"
+    " (SELECT r.id << 40 | j.value FROM runs r CROSS JOIN json_each(?1) j)"
+)
 _FORGET_ITEMS = (
     "DELETE FROM item_files WHERE (rule, item_key) IN"
     " (SELECT i.rule, i.key FROM json_each(?1) j CROSS JOIN items i ON i.id = j.value)",
@@ -169,6 +178,7 @@ def forget(db: Database, found: Found, *, free_names: bool = False) -> None:
         for sql in _FORGET_ITEMS:
             db.execute(sql, _ids(found.items))
         let_go(db, found.names)
+        db.execute(_FORGET_FILES, _ids(found.names))
         if free_names:
             db.execute(_FREE, _ids(found.names))
 
@@ -181,6 +191,13 @@ def unknown(db: Database, text: str) -> UsageError:
     """Nothing of this name is known, told with what may have been meant."""
     import difflib
 
-    near = difflib.get_close_matches(text, set(known(db)), 1, 0.7)
-    hint = f'; did you mean "{near[0]}"?' if near else "; a URL, a path below the output folder, or an item's key is"
+    names = set(known(db))
+    part = text.strip("*")
+    holding = sum(part in name for name in names) if part else 0
+    if near := difflib.get_close_matches(text, names, 1, 0.7):
+        hint = f'; did you mean "{near[0]}"?'
+    elif holding:
+        hint = f'; "*{part}*" fits {holding} of the names that it knows; try it with -n'
+    else:
+        hint = "; a URL, a path below the output folder, or an item's key is"
     return UsageError(f'the ledger knows no "{text}"{hint}')

@@ -95,6 +95,12 @@ def _left(request: Request, found_on: str | None) -> Finding:
     return Finding(request, request.identity, codec.encode_rank(request.place), found_on)
 
 
+def _other_than(asked: str, final: str) -> str | None:
+    """The URL from which a page came; None: that which was asked, maybe in another spelling."""
+    is_same = not final or final == asked or urls.canonical(final) == urls.canonical(asked)
+    return None if is_same else final
+
+
 def led_to(request: Request, url: str) -> Request:
     """What a request that was redirected finds at `url`; the pages behind it (`next`) are still asked for as its."""
     return replace(request, url=url, params=None, first=request.first or request)
@@ -197,8 +203,8 @@ class PageBook(Book):
         """A page that one finding left out, and another may have."""
         self.db.execute("DELETE FROM reads WHERE page = ?", page_id)
         self.db.execute(
-            "UPDATE pages SET state = 0, ending = NULL, why = NULL, asked = NULL, rule = ?, rank = ?, found_on = ?"
-            " WHERE id = ?",
+            "UPDATE pages SET state = 0, ending = NULL, why = NULL, final = NULL, asked = NULL, rule = ?, rank = ?,"
+            " found_on = ? WHERE id = ?",
             found.request.rule, found.rank, found.found_on, page_id,
         )  # fmt: skip
         self._insert_reads([(page_id, found)], 0)
@@ -280,23 +286,24 @@ class PageBook(Book):
 
     def end_page(
         self, page_id: int, ending: str, *, why: str = "", status: int | None = None, attempts: int = 1,
-        seconds: float = 0.0, digest: str | None = None, asked: Request | None = None,
+        seconds: float = 0.0, digest: str | None = None, asked: Request | None = None, final: str = "",
     ) -> None:  # fmt: skip
         """How a page ended.
 
         Args:
+            final: from which URL it came, as people see it; kept where that is another one than was asked.
             asked: the request of the PageTask, where that was skipped: what barred it may not bar another finding.
         """
         with self.db.transaction():
             barred = asked is not None and not _is_welcome_now(ending, why, asked)
             others = self.open_reads(page_id) if barred else []
-            row = self.db.row("SELECT host, state FROM pages WHERE id = ?", page_id)
+            row = self.db.row("SELECT host, state, url FROM pages WHERE id = ?", page_id)
             assert row is not None, "a page that was handed out"
             self.db.execute(
                 "UPDATE pages SET state = 1, ending = ?, why = ?, status = ?, attempts = ?, seconds = ?, digest = ?,"
-                " ended = ? WHERE id = ?",
-                ending, why or None, status, attempts, round(seconds, 3), digest, round(self._now().timestamp() * 1000),
-                page_id,
+                " final = ?, ended = ? WHERE id = ?",
+                ending, why or None, status, attempts, round(seconds, 3), digest, _other_than(row["url"], final),
+                round(self._now().timestamp() * 1000), page_id,
             )  # fmt: skip
             left = "state = 3 WHERE state = 0 AND" if ending in READ else "state = 1 WHERE"
             found = self.db.execute(f"UPDATE reads SET {left} page = ?", page_id)  # noqa: S608 - one of two texts

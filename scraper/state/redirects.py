@@ -59,7 +59,9 @@ class RedirectBook(PageBook):
             self.db.execute("UPDATE aliases SET page = ?, url = ? WHERE page = ?", goal["id"], url, page["id"])
             self.db.execute(_ALIAS, page["identity"], self.run, goal["id"], url)
             why = f"it leads to {secrets.display(url)}"
-            self.end_page(task.id, ELSEWHERE, why=why, attempts=attempts, seconds=seconds)
+            self.end_page(
+                task.id, ELSEWHERE, why=why, attempts=attempts, seconds=seconds, final=secrets.display(url)
+            )  # fmt: skip
             return why
 
     def _where(self, identity: str) -> tuple[Row, str | None] | None:
@@ -87,7 +89,9 @@ class RedirectBook(PageBook):
         rows = self.db.rows(_BY_ALIAS, page["id"], ELSEWHERE)
         self.db.execute("DELETE FROM aliases WHERE page = ?", page["id"])
         for row in rows:
-            self.db.execute("UPDATE pages SET state = 0, ending = NULL, why = NULL WHERE id = ?", row["id"])
+            self.db.execute(
+                "UPDATE pages SET state = 0, ending = NULL, why = NULL, final = NULL WHERE id = ?", row["id"]
+            )
             self.db.execute("UPDATE reads SET state = 0 WHERE page = ?", row["id"])
             self._more("page", row["host"])
         if rows:

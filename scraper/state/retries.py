@@ -4,8 +4,10 @@ A retry looks at some runs, its scope: by default the newest ordinary one and th
 counts of a URL is its latest ending there:
 
     page    by identity; a link that was only left out says nothing
-    file    by name
+    file    by name; one that an adoption left to the next run says nothing
     item    that failed on a page that was read: as long as no later run of the scope has asked for that page
+
+What was forgotten since (forgetting.py) does not count: its identity holds a `-`, its flags the 16.
 
 What is chosen is kept as ids (eight bytes each), so that a million failures are no matter; the rows are read again,
 some hundred at a time, when they are queued. What cannot be asked for by itself is counted with the reason: a row of
@@ -147,6 +149,7 @@ _PAGES = (
     "SELECT p.id, substr(p.ending, 8), EXISTS (SELECT 1 FROM reads WHERE page = p.id),"
     " EXISTS (SELECT 1 FROM reads WHERE page = p.id AND rule IN (SELECT value FROM json_each(?5)))"
     " FROM pages p WHERE p.run = ?1 AND p.state = 1 AND p.ending GLOB 'failed:*' AND p.url GLOB ?3"
+    " AND instr(p.identity, '-') = 0"
     " AND EXISTS (SELECT 1 FROM json_each(?2) c WHERE substr(p.ending, 8) GLOB c.value)"
     " AND NOT EXISTS (SELECT 1 FROM json_each(?4) s JOIN pages q ON q.run = s.value AND q.identity = p.identity"
     " WHERE q.state = 1 AND EXISTS (SELECT 1 FROM reads WHERE page = q.id))"
@@ -154,7 +157,8 @@ _PAGES = (
 _ITEMS = (
     "SELECT r.id, e.class, r.rule IN (SELECT value FROM json_each(?5))"
     " FROM failures e LEFT JOIN reads r ON r.id = e.read LEFT JOIN pages p ON p.id = r.page"
-    " WHERE e.run = ?1 AND e.url GLOB ?3 AND EXISTS (SELECT 1 FROM json_each(?2) c WHERE e.class GLOB c.value)"
+    " WHERE e.run = ?1 AND (p.id IS NULL OR instr(p.identity, '-') = 0)"
+    " AND e.url GLOB ?3 AND EXISTS (SELECT 1 FROM json_each(?2) c WHERE e.class GLOB c.value)"
     " AND NOT EXISTS (SELECT 1 FROM json_each(?4) s JOIN pages q ON q.run = s.value AND q.identity = p.identity"
     " WHERE q.state = 1 AND EXISTS (SELECT 1 FROM reads WHERE page = q.id))"
 )
@@ -162,9 +166,11 @@ _FILES = (
     "SELECT f.id, substr(f.ending, 8), f.host IS NOT NULL AND coalesce(f.path, n.path) IS NOT NULL FROM files f"
     " JOIN names n ON n.id = f.id & 0xFFFFFFFFFF"
     " WHERE f.id >= ?1 << 40 AND f.id < (?1 + 1) << 40 AND f.state = 1 AND f.ending GLOB 'failed:*'"
+    " AND NOT f.flags & 16"
     " AND EXISTS (SELECT 1 FROM json_each(?2) c WHERE substr(f.ending, 8) GLOB c.value)"
     " AND coalesce(f.url, n.key) GLOB ?3"
-    " AND NOT EXISTS (SELECT 1 FROM json_each(?4) s JOIN files g ON g.id = (s.value << 40 | n.id) WHERE g.state = 1)"
+    " AND NOT EXISTS (SELECT 1 FROM json_each(?4) s JOIN files g ON g.id = (s.value << 40 | n.id)"
+    " WHERE g.state = 1 AND g.ending <> 'skipped:limit')"
 )
 
 
@@ -192,6 +198,12 @@ def _count(taken: Taken, ids: array[int], each: int, failure: str, why_not: str)
     ids.append(each)
     taken.classes[failure] += 1
     return True
+
+
+def count(db: Database, scope: Scope) -> int:
+    """How many pages, items and files of the scope failed last, whether or not a retry can take them."""
+    taken = take(db, scope, Choice())
+    return taken.total + taken.left.total()
 
 
 # -- read again --------------------------------------------------------------------------------------------

@@ -14,8 +14,17 @@ from datetime import datetime
 from scraper.model import FileCounts, ItemCounts, PageCounts, Summary
 from scraper.state.db import Database, Row
 
+_GOES_ON = {
+    "run": "scraper run", "retry": "the same scraper retry", "repair": "scraper verify --repair",
+    "adopt": "the same scraper adopt",
+}  # fmt: skip
 _MOST = 2**63 - 1
 """What SQLite takes; no run comes to so many."""
+
+
+def goes_on(job: str, kind: str) -> str:
+    """The command that goes on with an open run of this kind."""
+    return "the same scraper get" if job == "get" else _GOES_ON[kind]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ Since version 3 an item says whether a complete run met it (`settled`: what `unt
 page of the run stands: where a redirect led it to (url: NULL), or a page that was left for it, with the URL that led
 from there. A page that others call by an alias is asked for by `asked`, not by what a finding says.
 
-Since version 4 the ledger tells when pages and files `ended` (milliseconds since 1970), and of each one that was
-tried again what the attempts before the last came to (`attempts`: kind page or file, target its id). A run has a
-kind: `run` is an ordinary one; `retry`, `repair` and `adopt` are runs of their own that are never complete.
+Since version 4 the ledger tells when pages and files `ended` (milliseconds since 1970), the `final` URL to which
+redirects led them (NULL: they came from what was asked), and of each one that was tried again what the attempts
+before the last came to (`attempts`: kind page or file, target its id). A run has a kind: `run` is an ordinary one;
+`retry`, `repair` and `adopt` are runs of their own that are never complete.
 """
 
 from __future__ import annotations
@@ -169,18 +170,6 @@ CREATE TABLE better (
 CREATE TABLE moves (name INTEGER NOT NULL, source TEXT NOT NULL, goal TEXT NOT NULL) STRICT;
 
 CREATE VIEW v_runs AS SELECT run, job, started, ended, exit_code, complete FROM runs;
-CREATE VIEW v_files AS
-    SELECT r.run, coalesce(f.url, n.key) AS url, n.key, f.item_key, n.path, f.ending, f.status,
-        coalesce(o.bytes, c.bytes) AS bytes,
-        nullif(lower(hex(coalesce(o.sha256, c.sha256))), '') AS sha256,
-        coalesce(o.type, c.type) AS type, coalesce(o.etag, c.etag) AS etag,
-        coalesce(o.last_modified, c.last_modified) AS last_modified,
-        f.attempts, f.ms / 1000.0 AS seconds, f.found_on
-    FROM runs r CROSS JOIN files f ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40
-    JOIN names n ON n.id = f.id & 0xFFFFFFFFFF
-    LEFT JOIN contents o ON o.name = n.id AND o.run = r.id
-    LEFT JOIN contents c ON f.ending IN ('unchanged', 'skipped:exists') AND c.name = n.id
-        AND c.run = (SELECT max(run) FROM contents WHERE name = n.id AND bytes IS NOT NULL);
 """
 
 # What version 1 called a name was a key and a template. Where its row is gone (a nearer item named the file
@@ -280,16 +269,32 @@ CREATE TABLE aliases (
 CREATE INDEX aliases_page ON aliases (page);
 """
 
-# When things ended, what every attempt before the last came to, and what a run was for.
+# When things ended, what every attempt before the last came to, and what a run was for. What a run saved is told with
+# its size also when nothing is known to stand there any more (standing.let_go).
 _SINCE_3 = """
 ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run';
 ALTER TABLE pages ADD COLUMN ended INTEGER;
 ALTER TABLE files ADD COLUMN ended INTEGER;
+ALTER TABLE pages ADD COLUMN final TEXT;
+ALTER TABLE files ADD COLUMN final TEXT;
 CREATE TABLE attempts (
     run INTEGER NOT NULL, kind TEXT NOT NULL, target INTEGER NOT NULL, n INTEGER NOT NULL, ended INTEGER NOT NULL,
     url TEXT NOT NULL, status INTEGER, class TEXT NOT NULL, why TEXT NOT NULL
 ) STRICT;
 CREATE INDEX attempts_target ON attempts (kind, target);
+DROP VIEW IF EXISTS v_files;
+CREATE VIEW v_files AS
+    SELECT r.run, coalesce(f.url, n.key) AS url, n.key, f.item_key, n.path, f.ending, f.status,
+        coalesce(f.bytes, o.bytes, c.bytes) AS bytes,
+        nullif(lower(hex(coalesce(o.sha256, c.sha256))), '') AS sha256,
+        coalesce(o.type, c.type) AS type, coalesce(o.etag, c.etag) AS etag,
+        coalesce(o.last_modified, c.last_modified) AS last_modified,
+        f.attempts, f.ms / 1000.0 AS seconds, f.found_on
+    FROM runs r CROSS JOIN files f ON f.id >= r.id << 40 AND f.id < (r.id + 1) << 40
+    JOIN names n ON n.id = f.id & 0xFFFFFFFFFF
+    LEFT JOIN contents o ON o.name = n.id AND o.run = r.id
+    LEFT JOIN contents c ON f.ending IN ('unchanged', 'skipped:exists') AND c.name = n.id
+        AND c.run = (SELECT max(run) FROM contents WHERE name = n.id AND bytes IS NOT NULL);
 """
 
 MIGRATIONS: tuple[str, ...] = (

@@ -13,6 +13,7 @@ from typing import Protocol
 from scraper.errors import UsageError
 from scraper.model import Stood
 from scraper.state.db import Database
+from scraper.state.runs import goes_on
 
 MISSING = "it is not there"
 """What `changed` says of a file that is gone from the disk."""
@@ -73,6 +74,8 @@ def refuse_open(db: Database) -> None:
     Raises:
         UsageError: one has.
     """
-    found = db.value("SELECT run FROM runs WHERE open ORDER BY id DESC LIMIT 1")
+    found = db.row("SELECT run, job, kind FROM runs WHERE open ORDER BY id DESC LIMIT 1")
     if found is not None:
-        raise UsageError(f"the run {found} is not finished; scraper run goes on with it, or begins anew with --fresh")
+        by = goes_on(found["job"], found["kind"])
+        anew = ", or begins anew with --fresh" if found["kind"] == "run" else "; a new scraper run drops it"
+        raise UsageError(f"the run {found['run']} is not finished; {by} goes on with it{anew}")

@@ -26,6 +26,7 @@ class Met:
         ended: milliseconds since 1970; None: older ledgers, and what was not asked for, do not say.
         seconds: from the first byte asked to the ending, waits included.
         rule: of a page: that reads it; of a file: whose item it belongs to.
+        final: the URL to which redirects led; None: they did not.
         n, place: as in Request, of the nearest finding; row: the row of a list that gave it, row_index its number.
         path: of a file: its name below dest; complete: whether the name is whole; None: it bears none.
         size, sha256, type: of a file: what stands there as the run left it.
@@ -46,6 +47,7 @@ class Met:
     found_on: str | None
     rule: str | None
     place: Place
+    final: str | None = None
     n: int = 1
     row: Any = None
     row_index: int = 0
@@ -103,7 +105,7 @@ def met(db: Database, subject: Subject) -> list[Met]:
 _PAGES = "SELECT p.* FROM runs r CROSS JOIN pages p ON p.run = r.run AND p.identity = ? ORDER BY r.id DESC"
 _FILES = (
     "SELECT r.run, f.id, f.state, coalesce(f.url, n.key) AS url, f.item_key, f.found_on, f.ending, f.status,"
-    " f.attempts, f.ms / 1000.0 AS seconds, f.ended, f.why, f.more, f.rank, n.path, n.complete,"
+    " f.attempts, f.ms / 1000.0 AS seconds, f.ended, f.why, f.final, f.more, f.rank, n.path, n.complete,"
     " coalesce(o.bytes, c.bytes) AS size, nullif(lower(hex(coalesce(o.sha256, c.sha256))), '') AS sha256,"
     " coalesce(o.type, c.type) AS type"
     " FROM runs r CROSS JOIN files f ON f.id = r.id << 40 | ?1 JOIN names n ON n.id = ?1"
@@ -122,7 +124,7 @@ def page_met(db: Database, row: Row) -> Met:
         "page", row["id"], row["run"], row["url"], row["method"], row["state"], row["ending"], row["status"],
         row["attempts"], row["seconds"], row["ended"], row["why"] or "", row["found_on"], row["rule"],
         codec.decode_rank(row["rank"]) if request is None else request.place,
-        n=1 if request is None else request.n, row=request and _shown(request.row),
+        final=row["final"], n=1 if request is None else request.n, row=request and _shown(request.row),
         row_index=0 if request is None else request.row_index, rules=tuple(rule for rule, _ in reads if rule),
     )  # fmt: skip
 
@@ -132,8 +134,8 @@ def _file_met(row: Row) -> Met:
     return Met(
         "file", row["id"], row["run"], row["url"], "GET", row["state"], row["ending"], row["status"], row["attempts"],
         row["seconds"], row["ended"], row["why"] or "", row["found_on"], more.get("rule"),
-        codec.decode_rank(row["rank"]), item_key=row["item_key"], path=row["path"], complete=bool(row["complete"]),
-        size=row["size"], sha256=row["sha256"], type=row["type"],
+        codec.decode_rank(row["rank"]), final=row["final"], item_key=row["item_key"], path=row["path"],
+        complete=bool(row["complete"]), size=row["size"], sha256=row["sha256"], type=row["type"],
     )  # fmt: skip
 
 
@@ -145,7 +147,8 @@ def _shown(value: Any) -> Any:
 def page_at(db: Database, run: str, url: str) -> Met | None:
     """The page of a run that came from a URL, by whatever it was asked for."""
     identity = Request("GET", url).identity if urls.is_http(url) else ""
-    row = db.row("SELECT * FROM pages WHERE run = ? AND identity = ? AND ending <> 'skipped:duplicate'", run, identity)
+    own = "SELECT * FROM pages WHERE run = ? AND identity = ? AND ending IS NOT 'skipped:duplicate'"
+    row = db.row(own, run, identity)
     row = row or db.row(
         "SELECT p.* FROM aliases a JOIN pages p ON p.id = a.page WHERE a.identity = ? AND a.run = ?", identity, run
     )

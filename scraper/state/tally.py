@@ -53,6 +53,12 @@ def count(db: Database, job: str | None = None) -> int:
     return int(db.value("SELECT count(*) FROM runs WHERE ?1 IS NULL OR job = ?1", job))
 
 
+def exit_code(db: Database, number: int) -> int | None:
+    """With which exit code a run ended; None: there is none of this number, or no process of it came to an end."""
+    found: int | None = db.value("SELECT exit_code FROM runs WHERE id = ?", number)
+    return found
+
+
 def began(db: Database, job: str | None = None) -> datetime | None:
     """When the newest ordinary run began, whatever its limit."""
     found = db.value("SELECT max(started) FROM runs WHERE kind = 'run' AND (?1 IS NULL OR job = ?1)", job)

@@ -93,7 +93,8 @@ MISTAKES = {
     "run: {jbos: 3}": '1:7: run.jbos: no such option of `scraper run`; did you mean "jobs"?',
     "run: {quiet: 3}": "1:14: run.quiet: expected true or false",
     "run: {set: polite.delay=1}": "1:12: run.set: expected a list: this option can be given several times",
-    "run: {limit: 0}": "1:14: run.limit: 0 is not in the range x>=1.",
+    "run: {limit: 0}": "1:14: run.limit: 0 is not in the range x>=1",
+    "run: {jobs: lots}": "1:13: run.jobs: 'lots' is not a whole number",
     "test: {update: true}": "1:1: test: `scraper test` does not read this file",
     "- a": "1:1: expected a mapping of `job:` and of commands",
     "job: {": "1:7: a value is missing here, or a text needs quotes",
@@ -160,6 +161,21 @@ def test_secrets_are_blanked(scraper: Any, job: Any) -> None:
         "http.cookies.a": "***",
         "http.proxies.http": "http://***@h:1",
         "login": [{"post": "http://127.0.0.1:9/", "data": {"password": "***", "user": "u"}}],
+    }
+
+
+def test_secrets_are_blanked_in_what_a_command_is_given_and_in_variables(
+    scraper: Any, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config("run: {set: [http.headers.Authorization=Bearer abc, files.jobs=3], var: [token=x, page=7]}\n")
+    monkeypatch.setenv("SCRAPER_JOB__HTTP__AUTH", "{basic: [me, pass]}")
+    monkeypatch.setenv("SCRAPER_GET_OVERRIDES", "http.auth.bearer=abc files.jobs=3")
+    told = values(scraper("config", "show", "--json"))
+    assert {key: value for key, (value, _) in told.items()} == {
+        "run.set": ["http.headers.Authorization=***", "files.jobs=3"],
+        "run.var": ["token=***", "page=7"],
+        "job.http.auth": "***",
+        "SCRAPER_GET_OVERRIDES": "http.auth.bearer=*** files.jobs=3",
     }
 
 

@@ -249,6 +249,17 @@ def test_a_reader_that_goes_away_is_no_bug(process: Any, site: Site, serve: Any,
     assert (code != 1, "bug" in one.err, "Traceback" in one.err) == (True, False, False), one.err
 
 
+def test_a_disk_that_takes_no_words_ends_no_run(site: Site, serve: Any, tmp_path: Path) -> None:
+    site.route("/a.txt")(lambda request: b"a")
+    url = serve(site).url
+    command = f"exec {shlex.quote(sys.executable)} -m scraper get {url}/a.txt {url}/none -d {tmp_path}/out 2> /dev/full"
+    path = os.pathsep.join(each for each in sys.path if each)
+    told = subprocess.run(
+        ["bash", "-c", command], capture_output=True, timeout=30, check=False, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (told.returncode, (tmp_path / "out" / "a.txt").exists()) == (4, True)
+
+
 @pytest.mark.parametrize(
     ("where", "code", "says"),
     [

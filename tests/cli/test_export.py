@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -161,6 +162,14 @@ def test_a_file_that_cannot_be_written_is_told(ran, scraper, folder):
     path, _ = ran()
     answer = scraper("export", path, "-o", "missing/all.csv")
     assert (answer.code, "missing/all.csv cannot be written: No such file or directory" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [["export", "--format", "csv"], ["report"]])
+def test_a_device_or_a_pipe_is_not_replaced(command, ran, scraper, folder):
+    path, _ = ran()
+    os.mkfifo(folder / "pipe")
+    answer = scraper(*command, path, "-o", "pipe")
+    assert (answer.code, "a device or a pipe" in answer.err, (folder / "pipe").is_fifo()) == (2, True, True)
 
 
 @pytest.mark.parametrize(("form", "seen"), [("jsonl", "\\u009b1m"), ("csv", "\\x9b1m")])

@@ -65,7 +65,7 @@ def test_a_slip_is_told_with_what_was_meant(args: list[str], hint: str, scraper:
     assert hint in told.err
 
 
-@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["schema"]])
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], pytest.param(["schema"], marks=pytest.mark.slow)])
 def test_a_full_disk_behind_our_output_is_exit_5_and_a_reader_that_is_gone_130(args: list[str], folder: Path) -> None:
     command = [sys.executable, "-m", "scraper", *args]
     path = os.pathsep.join(each for each in sys.path if each)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,18 @@ def test_the_last_lines_tell_what_failed_and_what_to_do() -> None:
     ]
 
 
+def test_what_is_to_be_done_next_finds_the_ledger_that_was_named(
+    write_job: Any, job: Any, site: Site, serve: Any, scraper: Any
+) -> None:
+    site.route("/page")(lambda request: Response(503, {}, b""))
+    base = serve(site).url
+    path = write_job(job, "http://127.0.0.1:1")
+    told = scraper("run", path, "-d", "o ut", "--state", "led", "--var", f"base={base}", "-o", "http.retry.attempts=1")
+    (why,) = [line.split("scraper ")[1] for line in told.err.splitlines() if "scraper why" in line]
+    (retry,) = [line.split("scraper ")[1] for line in told.err.splitlines() if "scraper retry" in line]
+    assert [scraper(*shlex.split(each), *more).code for each, more in ((why, ()), (retry, ("-n",)))] == [0, 0]
+
+
 def test_a_long_first_line_is_broken_behind_a_comma() -> None:
     told = Summary("a-job-with-a-long-name", "r", 0, PageCounts(1234), ItemCounts(5678, 1234, 56, 7), FileCounts(8900))
     assert lines(summary=told) == [
@@ -184,6 +197,16 @@ def test_a_long_first_line_is_broken_behind_a_comma() -> None:
 def test_quiet_tells_of_a_run_that_failed_and_of_no_other(scraper: Any, server: Any) -> None:
     bad, good = (scraper("get", f"{server.url}/{name}", "-q") for name in ("none.png", "a.png"))
     assert (bad.err[:15], bad.err.count("\n"), good.err) == ("get: 1 failed i", 1, "")
+
+
+def test_quiet_tells_the_whole_of_a_first_line_that_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    told = Summary(
+        "books", "r", 4, PageCounts(1234), ItemCounts(5678, 1234, 56, 7), FileCounts(8900, failed=6), 10**9, 9.0
+    )
+    with Shown(quiet=True, verbose=False, paths=False) as shown:
+        shown.summary(told)
+    said = capsys.readouterr().err.splitlines()
+    assert (len(said), said[1]) == (2, "  8900 files saved (953.7 MB, 106.0 MB/s), 6 failed in 9.0 s")
 
 
 def test_a_retry_is_advised_where_it_may_bring_something() -> None:

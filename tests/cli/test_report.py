@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
+import shlex
+
 import pytest
+
+from scraper.server import Response
 
 
 @pytest.fixture
@@ -85,3 +91,27 @@ def test_it_is_opened_on_demand_alone(ran, scraper, monkeypatch, page_of):
     assert opened == []
     scraper("report", ran, "--open")
     assert opened == [page_of().resolve().as_uri()]
+
+
+def test_what_it_proposes_works_as_it_stands(site, serve, job, write_job, folder, scraper):
+    site.route("/page")(lambda request: '<h1>A</h1><img src="/b.png">')
+    site.route("/b.png")(lambda request: Response(503))
+    url = f"{serve(site).url}/b.png"
+    once = ("-o", "http.retry.attempts=1")
+    scraper("run", path, "-d", "else where", *once)
+    (page,) = (folder / "else where/.scraper/runs").glob("*/report.html")
+    shown = re.findall("<code>(scraper retry[^<]*)", page.read_text("utf-8"))
+    assert [scraper(*shlex.split(html.unescape(each))[1:], "-n").code for each in shown] == [0], "its own folder"
+    path = write_job(job, url.removesuffix("/b.png"))
+    assert (scraper("run", path, *once).code, scraper("get", url, *once).code) == (4, 4)
+    for given, said, unsaid in (
+        ((path,), f"scraper retry {path} --class http:503", "The same"),
+        (("-d", "output/mine"), "scraper retry asks for it again, with the file of the job.", "<code>scraper retry"),
+        (("-d", "output/get"), "The same scraper get, called again, asks for what failed.", "scraper retry"),
+    ):
+        assert scraper("report", *given, "-o", "page.html", "--rebuild").code == 0
+        text = (folder / "page.html").read_text("utf-8")
+        assert (said in text, unsaid in text) == (True, False), given
+    told = [scraper("why", url, "-d", f"output/{name}").out for name in ("get", "mine")]
+    assert ["$ scraper retry" in each for each in told] == [False, False]
+    assert "The same scraper get, called again, fetches what failed" in told[0].replace("\n" + " " * 10, " ")

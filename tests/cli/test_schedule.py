@@ -149,3 +149,21 @@ def test_a_real_schedule_makes_up_for_what_was_missed_tells_and_ends_what_runs(
     assert ended["missing"]["late"] == "the schedule was not running"
     assert ended["slow"]["exit_code"] in (0, 143)
     assert "missing.yaml: " in told.err
+
+
+@pytest.mark.parametrize("named", ["option", "variable", "nothing"])
+def test_what_is_installed_has_the_config_file_that_was_named(
+    named: str, scraper: Any, jobs: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "crontab").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "crontab").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("SCRAPER_CONFIG", "other.yaml")
+    if named != "variable":
+        monkeypatch.delenv("SCRAPER_CONFIG")
+    (folder / "other.yaml").write_text("run: {jobs: 2}\n")
+    place = jobs(a='schedule: "0 3 * * *"\n')
+    given = ["--config", "other.yaml"] if named == "option" else []
+    for keeper, said in (("--systemd", f'"--config" "{folder / "other.yaml"}" "run"'), ("--cron", " --config ")):
+        told = scraper(*given, "schedule", "install", place, "--print", keeper)
+        assert (told.code, said in told.out) == (0, named != "nothing"), told.err

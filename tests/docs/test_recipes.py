@@ -1,18 +1,19 @@
-"""docs/recipes.md: its jobs load, and run where the fixture site can serve them; commands, SQL and Python are real."""
+"""docs/recipes.md: its jobs load, and run where the fixture site can serve them; SQL and Python are real.
+
+Its commands are run by test_commands.py.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-import shlex
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
-from scraper.cli.main import cli, root
+from scraper.cli.main import cli
 from scraper.server import Server
 from scraper.server.fixture import fixture_site
 
@@ -21,7 +22,6 @@ TEXT = DOCUMENT.read_text("utf-8")
 _JOB = re.compile(r"```yaml\nname: (\S+)\n(.*?)```\n([^\n`]*)\n", re.DOTALL)
 JOBS = {name: (f"name: {name}\n{body}", told) for name, body, told in _JOB.findall(TEXT)}
 _COUNTS = re.compile(r"(\d+) records?(?:, (\d+) files?)?")
-COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
 _SLOW = ("api", "members", "mirror", "nightly")
 RUN = [
     pytest.param(name, marks=pytest.mark.slow) if name in _SLOW else name
@@ -73,18 +73,6 @@ def test_a_job_gives_what_the_document_says(name: str, folder: Path, server: Ser
     (files,) = ledger.execute("SELECT count(*) FROM v_files WHERE ending = 'saved'").fetchone()
     ledger.close()
     assert (items, files) == (int(expected[1]), int(expected[2] or 0))
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_has_the_words_that_it_is_given(command: str) -> None:
-    words = shlex.split(command.removeprefix("$ "), comments=True)[1:]
-    ctx = click.Context(root)
-    found: click.Command | None = root
-    while isinstance(found, click.Group):
-        ctx = click.Context(found, parent=ctx, info_name=words[0])
-        found, words = found.get_command(ctx, words[0]), words[1:]
-    assert found is not None
-    found.make_context("scraper", words, resilient_parsing=True)
 
 
 def test_the_questions_in_sql_have_answers(folder: Path, server: Server) -> None:

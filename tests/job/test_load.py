@@ -92,8 +92,19 @@ BROKEN = {
         RULE + 'schedule: "0 3 * *"\ntimezone: Europe/Berln\n',
         [
             "4:11: schedule: '0 3 * *' is not a cron line (Wrong number of fields); five fields as in \"0 3 * * *\"",
-            "5:11: timezone: 'Europe/Berln' is not a time zone; write one such as Europe/Berlin",
+            "5:11: timezone: 'Europe/Berln' is not a time zone; did you mean \"Europe/Berlin\"?",
         ],
+    ),
+    "a word for a cron line, a city for a zone": (
+        RULE + 'schedule: "@daily"\ntimezone: New York\n',
+        [
+            "4:11: schedule: '@daily' is not read here; write \"0 0 * * *\"",
+            "5:11: timezone: 'New York' is not a time zone; did you mean \"America/New_York\"?",
+        ],
+    ),
+    "an offset for a zone": (
+        RULE + 'schedule: "0 3 * * *"\ntimezone: "UTC+1"\n',
+        ["5:11: timezone: 'UTC+1' is not a time zone; write one such as Europe/Berlin"],
     ),
     "undefined name in a template": (
         'name: a\nvars: {base: "http://127.0.0.1"}\nstart: ["{{ bse }}/x"]\nhttp: {headers: {X: "{{ bass }}"}}\n'

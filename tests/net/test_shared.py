@@ -177,10 +177,32 @@ def test_a_million_hosts_take_no_memory(room: Room) -> None:
     assert len(one._leases) <= 1024
 
 
+def test_a_host_that_is_parked_stays_so_for_all_when_many_others_are_asked(room: Room) -> None:
+    one, two = room.gate(1), room.gate(1)
+    assert one.acquire(HOST) == 0
+    one.park(HOST, 3600)
+    one.release(HOST)
+    for at in range(3000):  # so many that what is idle is forgotten
+        assert one.acquire(f"h{at}:80") == 0
+        one.release(f"h{at}:80")
+    assert one.acquire(HOST) > 3000
+    assert two.acquire(HOST) > 3000
+
+
+def test_what_cron_starts_shares_with_what_a_shell_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCRAPER_SHARE")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.setenv("TMPDIR", "/var/tmp")
+    shell = table.folder()
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.delenv("TMPDIR")
+    assert table.folder() == shell
+
+
 def test_where_the_folder_is_somebody_elses_nothing_is_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "scraper").mkdir(mode=0o777)
     os.chmod(tmp_path / "scraper", 0o777)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("SCRAPER_SHARE", str(tmp_path / "scraper"))
     own = LocalGate(lambda _: Policy())
     assert gate_for(lambda _: Policy(), own, Clock()) is own
 
@@ -215,7 +237,7 @@ def test_there_are_so_many_seats(tmp_path: Path) -> None:
 def test_the_sum_never_grows_beyond_the_smallest_limit(
     limits: list[int], steps: list[tuple[int, bool, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    room = Room(tmp_path_factory.mktemp("t") / "t")
+    room = Room(tmp_path_factory.getbasetemp() / "sums")  # one table for all: what ended in it leaves nothing
     gates = [room.gate(limit) for limit in limits]
     flying = [0] * len(gates)
     for who, asks, wait in steps:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scraper.files.parts import OutputFolder
-from scraper.report import changes, facts, failures, logs, make, pictures, settings
+from scraper.report import changes, facts, failures, logs, make, pictures, saved
 from scraper.run.advice import advice_for
 from scraper.server import Response
 from scraper.state.db import Database
@@ -64,6 +64,29 @@ def test_a_run_leaves_a_page_that_tells_what_is_new_changed_and_gone(two_days: A
     assert "Gone items: 1" in told
     assert [second.tree.xpath("//del//text()"), second.tree.xpath("//ins//text()")] == [["old title"], ["new title"]]
     assert re.search(r"New files: 1.*/f/three.*Changed files: 1.*/f/one.*3 B → 11 B.*Gone files.*: 1.*/f/two", told)
+
+
+def test_files_without_items_are_gone_where_they_are_met_no_more(shop: Any, run_job: Any) -> None:
+    server, rows = shop
+    rows += [{"n": str(at), "f": f"/f/{at}"} for at in range(3)]
+    job = {"start": ["{{ base }}/api"], "rules": {"row": {"read": "json", "files": "rows[*].f"}}}
+    run_job(server, job)
+    del rows[1]
+    told = section(run_job(server, job, day=1).tree, "changes")
+    assert "no longer met at the source: 1File" in told
+    assert "/f/1" in told
+    assert "/f/2" not in told
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_of_many_files_the_same_is_told_as_of_few(first: int, two_days: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, second = two_days
+    with Database.reading(second.dest / ".scraper" / "ledger.db") as db:
+        run = facts.run_of(db, second.summary.run)
+        told = saved.saved(db, run)
+        monkeypatch.setattr(saved, "_FIRST", first)
+        assert saved.saved(db, run) == told
+    assert (told.new.total, told.changed.total, told.pictures.total) == (1, 1, 0)
 
 
 def test_its_head_tells_how_the_run_ended(two_days: Any) -> None:
@@ -150,17 +173,14 @@ def test_settings_are_shown_and_secrets_are_not(
     rows.append({"n": "1", "t": "a"})
     headers = {"X-Key": "{{ env('REPORT_KEY') }}", "Authorization": "Bearer written-out"}
     given = {"token": "abcdefgh", "proxy": "http://me:hunter22@127.0.0.1/", "plain": "the-very-secret-key"}
-    run = run_job(server, shop_job(http={"headers": headers}, vars=given))
+    auth = {"basic": ["me", "written-down"]}
+    run = run_job(server, shop_job(http={"headers": headers, "auth": auth}, vars=given))
     shown = section(run.tree, "settings")
     assert "X-Key" in shown
-    assert not any(each in run.text for each in ("the-very-secret-key", "written-out", "abcdefgh", "hunter22"))
+    assert not any(
+        each in run.text for each in ("the-very-secret-key", "written-out", "written-down", "abcdefgh", "hunter22")
+    )
     assert "{env:REPORT_KEY}" in shown
-
-
-def test_each_cookie_that_is_written_out_is_blanked() -> None:
-    assert settings._blanked({"cookies": {"a": "x"}, "data": {"pwd": 5}}) == {
-        "cookies": {"a": settings.BLANK}, "data": {"pwd": settings.BLANK},
-    }  # fmt: skip
 
 
 # -- pictures ----------------------------------------------------------------------------------------------
@@ -235,7 +255,7 @@ def test_without_pillow_the_page_says_how_to_get_it(
 
 def sheet(run: Any, clock: Callable[[], float] = lambda: 0.0) -> Any:
     with Database.reading(run.dest / ".scraper" / "ledger.db") as db, closing(OutputFolder(run.dest)) as disk:
-        return pictures.sheet(db, disk, facts.run_of(db, run.summary.run), clock)
+        return pictures.sheet(disk, saved.saved(db, facts.run_of(db, run.summary.run)).pictures, clock)
 
 
 # -- when it cannot be made --------------------------------------------------------------------------------
@@ -279,8 +299,8 @@ def test_a_page_stays_below_2_mb_whatever_the_run_was(two_days: Any, monkeypatch
     _, second = two_days
     long = "\x00" * 5000  # of all characters these take most room
     change = changes.ItemChange(long, long, long, ((long, long, long + "x"),) * changes.FIELDS)
-    items = changes.Listed(10**6, (change,) * changes.SHOWN)
-    files = changes.Listed(10**6, (changes.FileChange(long, long, 1, 2),) * changes.SHOWN)
+    items = saved.Listed(10**6, (change,) * saved.SHOWN)
+    files = saved.Listed(10**6, (saved.FileChange(long, long, 1, 2),) * saved.SHOWN)
     failed = (failures.Failed(long, long, long),) * failures.EXAMPLES
     group = failures.Group(long, 10**6, advice_for("http:404"), failed)
     thumb = pictures.Thumb(long, long, "data:," + "x" * (pictures.BUDGET // pictures.MOST), size=(160, 160))

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from scraper.errors import UsageError
 from scraper.run.errands.adopt import Adopt
+from scraper.run.errands.retry import Retry
 from scraper.server.fixture.pictures import picture
 
 JOB = {"start": ["{{ base }}/"], "rules": {"r": {"files": "img"}}, "files": {"path": "{{ dir }}/{{ filename }}"}}
@@ -169,6 +171,38 @@ def test_one_that_was_stopped_goes_on_where_it_stopped(server: Any, old: Any, ru
     again = run_job(at, JOB, errand=Adopt(folder))
     assert again.summary.run == ended.summary.run
     assert (len(again.files), again.summary.files.saved, fetched(at)) == (6, 6, [])
+
+
+def test_while_an_ordinary_run_is_open_nothing_is_adopted(server: Any, old: Any, run_job: Any, stop_after: Any) -> None:
+    at, folder = server("/a/1.png", "/a/2.png"), old({"1.png": A})
+    events, control = stop_after(1, "ok")
+    ended = run_job(at, JOB, events=events, control=control)
+    with pytest.raises(UsageError, match="an adoption would drop it; `scraper run JOB` continues it"):
+        run_job(at, JOB, errand=Adopt(folder))
+    assert run_job(at, JOB).summary.run == ended.summary.run
+
+
+def test_what_failed_and_was_not_found_is_still_retried(
+    site: Any, serve: Any, html: Any, old: Any, run_job: Any
+) -> None:
+    site.route("/")(lambda request: html(extra='<img src="/a/1.png"><img src="/a/2.png">'))
+    at = serve(site)
+    run_job(at, JOB)
+    assert run_job(at, JOB, errand=Adopt(old({"1.png": A}))).files == {"a/1.png": A}
+    errand = Retry()
+    run_job(at, JOB, errand=errand)
+    assert len(errand.taken.files) == 1
+
+
+def test_on_file_hears_of_what_was_adopted_and_of_nothing_else(
+    server: Any, old: Any, run_job: Any, tmp_path: Path
+) -> None:
+    command = ["sh", "-c", 'echo "$0 $SCRAPER_ENDING" >> heard', "{{ file.name }}"]
+    at, folder = server("/a/1.png", "/a/2.png", "/a/3.png"), old({"1.png": A, "2.png": A[:-8]})
+    (tmp_path / "out/a").mkdir(parents=True)
+    (tmp_path / "out/a/3.png").write_bytes(B)
+    run_job(at, {**JOB, "on_file": command}, errand=Adopt(folder))
+    assert (tmp_path / "heard").read_text() == "a/1.png saved\n"
 
 
 def test_a_part_that_a_kill_left_is_a_link_that_goes(server: Any, old: Any, run_job: Any) -> None:

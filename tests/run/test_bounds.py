@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from scraper.errors import Exit
 from scraper.job.after import Limits
 from scraper.model import Outcome
 from scraper.run import limits as bounds
 from scraper.run.control import Control
+from scraper.run.runner import Runner
 from scraper.server import Response, Site
 
 FILES = 60
@@ -86,6 +90,65 @@ def test_a_quota_counts_what_is_on_its_way_as_far_as_it_came_in_this_process() -
     assert control.limit == "limits.quota: 1000 B have come"
 
 
+@pytest.mark.parametrize(("size", "is_reached"), [(None, False), (4000, False), (4001 + 76, True)])
+def test_a_file_for_whose_rest_there_is_no_room_is_known_by_its_size(size: int | None, is_reached: bool) -> None:
+    control = Control()
+    limit = made(control, Clock(), lambda folder: 5000, min_free="1k")
+    other = SimpleNamespace(size=3000, received=0)
+    limit.look({1: SimpleNamespace(size=size, received=100), 2: other})
+    assert (control.limit is not None) is is_reached
+    if is_reached:
+        assert "3.9 kB of a file are yet to come, 1.0 kB are to be" in str(control.limit)
+
+
+def test_a_large_file_that_leaves_too_little_room_stays_open_and_comes_when_there_is_some(
+    site: Site, serve: Any, run_job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, body = threading.Event(), b"x" * (6 << 20)
+
+    def pieces() -> Iterator[bytes]:
+        yield body[: 2 << 20]
+        go.wait(30)
+        yield body[2 << 20 :]
+
+    site.route("/big.bin")(
+        lambda request: Response(200, {"Content-Length": str(len(body)), "ETag": '"a"'}, stream=pieces())
+    )
+    site.route("/")(lambda request: '<a href="/big.bin">x</a>')
+    job, server = {"start": ["{{ base }}/"], "rules": {"r": {"files": "a"}}}, serve(site)
+    monkeypatch.setattr(bounds.shutil, "disk_usage", lambda folder: SimpleNamespace(free=5 << 20))
+    ended = run_job(server, job_with(job, min_free="2M"))
+    go.set()
+    assert (ended.code, "big.bin" in ended.files) == (5, False)
+    assert "of a file are yet to come" in messages(ended)[0]
+    assert run_job(server, job).files["big.bin"] == body
+
+
+def test_a_login_that_waits_is_ended_by_the_deadline_and_the_run_stays_open(
+    site: Site, serve: Any, run_job: Any
+) -> None:
+    answers = [Response(503, {"Retry-After": "3600"})]
+    site.route("/login")(lambda request: answers.pop() if answers else "<p>in</p>")
+    job = {**files_site(site), "login": [{"get": "{{ base }}/login"}]}
+    server = serve(site)
+    ended = run_job(server, job_with(job, deadline="300s"), control=(late := Late()))
+    assert (ended.code, late.asked, ended.files) == (5, True, {})
+    assert messages(ended)[0].startswith("limits.deadline: 5")
+    assert run_job(server, job).summary.run == ended.summary.run
+
+
+class Late(Control):
+    """Five minutes are over as soon as the login waits."""
+
+    asked = False
+
+    def is_over(self) -> bool:
+        if self.bounds is not None and self.asked:
+            self.bounds._clock = lambda: self.bounds._began + 300  # type: ignore[attr-defined]
+        self.asked = True
+        return super().is_over()
+
+
 def test_failures_count_pages_and_files() -> None:
     control = Control()
     limit = made(control, Clock(), failures=2)
@@ -156,6 +219,18 @@ def test_a_limit_that_is_reached_at_the_start_lets_nothing_begin(
     assert messages(ended)[0].startswith(f"limits.{next(iter(limits))}: ")
     assert run_job(server, job_with(job)).code == 0, "the run was open"
     assert len(asked(server)) == FILES + 1
+
+
+@pytest.mark.parametrize(("stop", "code"), [(Exit.FAILURES, 5), (Exit.SIGINT, 130)])
+def test_a_limit_outweighs_a_login_that_failed_and_a_signal_a_limit(
+    stop: int, code: int, site: Site, serve: Any, run_job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turn(self: Any, seeded: bool) -> None:
+        self._control.stop(stop)
+        self._control.reach("limits.quota: reached")
+
+    monkeypatch.setattr(Runner, "_turn", turn)
+    assert run_job(serve(site), files_site(site)).code == code
 
 
 def test_a_dry_run_has_no_limits(site: Site, serve: Any, run_job: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from scraper.errors import UsageError
 from scraper.job.load import from_data
+from scraper.run.errands.retry import Retry
 from scraper.run.forget import Forgotten, Wanted, forget
 from scraper.server import Response
+from scraper.state.db import Database
 
 RULE = {"each": "li", "item": {"title": "b"}, "key": "title", "files": "img"}
 JOB = {"start": ["{{ base }}/"], "rules": {"r": RULE}, "files": {"path": "{{ filename }}"}}
@@ -136,10 +139,43 @@ def test_what_failed_is_chosen_by_its_class(site: Any, serve: Any, run_job: Any,
     server = serve(site)
     run_job(server, job)
     assert forgets(job=job, classes=["http:404"], dry=True).files == [("broken.txt", f"{server.url}/broken.txt")]
-    every = forgets(job=job, classes=["http:4xx"], dry=True)
+    every = forgets(job=job, classes=["http:4[0-9][0-9]"], dry=True)
     assert (every.pages, len(every.files)) == ([f"{server.url}/gone"], 1)
-    assert forgets(job=job, classes=["http"], dry=True) == every
+    assert forgets(job=job, classes=["http:*"], dry=True) == every
+    assert forgets(job=job, classes=["*"], dry=True) == every
     assert forgets(job=job, classes=["timeout"], dry=True) == Forgotten([], [], [])
+
+
+def test_what_failed_and_was_forgotten_is_offered_by_no_retry_until_it_fails_again(
+    site: Any, serve: Any, run_job: Any, html: Any, forgets: Any
+) -> None:
+    site.route("/")(lambda request: html("/gone", extra='<img src="/1.txt"><img src="/2.txt">'))
+    site.route("/gone")(lambda request: Response(410))
+    site.route("/s")(lambda request: "<b>1</b>")
+    rules = {
+        "r": {"files": "img", "follow": {"r": "a"}},
+        "s": {"each": "b", "item": {"n": {"css": "i", "required": True}}},
+    }
+    job = {**JOB, "start": [{"url": "{{ base }}/", "rule": "r"}, {"url": "{{ base }}/s", "rule": "s"}], "rules": rules}
+    server = serve(site)
+    ran = run_job(server, job)
+
+    def offered() -> list[int]:
+        errand = Retry()
+        with Database.reading(ran.dest / ".scraper" / "ledger.db") as db:
+            errand.job(from_data({"name": "job", **job, "vars": {"base": server.url}}).job)
+            errand.choose(db, "job")
+        return [len(errand.taken.pages), errand.taken.items, len(errand.taken.files)]
+
+    assert offered() == [1, 1, 2]
+    forgets(f"{server.url}/gone", "1.txt", job=job)
+    assert offered() == [0, 1, 1]
+    forgets(f"{server.url}/s", job=job)
+    assert forgets(job=job, classes=["*"]).files == [("2.txt", f"{server.url}/2.txt")]
+    assert offered() == [0, 0, 0]
+    assert forgets(job=job, classes=["*"]) == Forgotten([], [], [])
+    run_job(server, job)
+    assert offered() == [1, 1, 2]
 
 
 def test_items_that_are_gone_leave_the_ledger(
@@ -160,9 +196,19 @@ def test_what_is_not_known_is_told_with_what_may_be_meant(server: Any, run_job: 
     run_job(server, JOB)
     with pytest.raises(UsageError, match=r'knows no "1.text"; did you mean "1.txt"\?'):
         forgets("1.text")
+    with pytest.raises(UsageError, match=r'knows no "127.0"; "\*127.0\*" fits \d+ of the names that it knows'):
+        forgets("127.0")
     with pytest.raises(UsageError, match="knows no"):
         forgets("2.txt", "nothing/*")
     assert forgets("2.txt", dry=True).files == [("2.txt", f"{server.url}/2.txt")]
+
+
+def test_while_a_retry_is_open_it_is_told_what_goes_on_with_it(server: Any, run_job: Any, forgets: Any) -> None:
+    ran = run_job(server, JOB)
+    with closing(Database(ran.dest / ".scraper" / "ledger.db")) as db:
+        db.execute("UPDATE runs SET open = 1, kind = 'retry'")
+    with pytest.raises(UsageError, match="the same scraper retry goes on with it; a new scraper run drops it"):
+        forgets("*")
 
 
 def test_nothing_is_forgotten_while_a_run_is_open(server: Any, run_job: Any, forgets: Any, stop_after: Any) -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import types
 
 import pytest
 
@@ -153,6 +154,14 @@ class Kit:
     names: dict = {}
     events = Events()
 
+    def __init__(self):
+        self.tended = 0
+        self.scheduler = types.SimpleNamespace(tend=self.tend)
+        self.ledger, self.engine = types.SimpleNamespace(open_count=0), types.SimpleNamespace(flying={})
+
+    def tend(self):
+        self.tended += 1
+
     class disk:  # noqa: N801
         from pathlib import Path
 
@@ -175,7 +184,8 @@ def test_downloads_go_on_while_commands_run(monkeypatch):
 
 def test_what_waits_is_bounded_and_the_downloads_wait_then(monkeypatch, caplog):
     slow = Slow(monkeypatch)
-    commands = FileCommands(Kit(), lambda: False, room=1)
+    kit = Kit()
+    commands = FileCommands(kit, lambda: False, room=1)
     names = [f"f{at}" for at in range(8)]
     putting = threading.Thread(target=commands.put, args=(saved(*names),))
     putting.start()
@@ -183,6 +193,7 @@ def test_what_waits_is_bounded_and_the_downloads_wait_then(monkeypatch, caplog):
         slow.began.acquire()
     putting.join(0.3)
     assert (putting.is_alive(), "slower than the downloads" in caplog.text) == (True, True)
+    assert kit.tended  # other runs get the slots that idle meanwhile
     slow.may_end.set()
     putting.join()
     commands.close()

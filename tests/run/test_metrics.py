@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from datetime import UTC, datetime
 
@@ -104,6 +105,28 @@ def test_a_file_with_figures_of_another_job_stays_as_it_is(run_with, tmp_path):
     assert told == [
         f"metrics.textfile: {tmp_path}/all.prom: it holds figures of books; each job needs a file of its own"
     ]
+
+
+def test_a_file_of_another_program_stays_as_it_is(run_with, tmp_path):
+    (tmp_path / "backup.prom").write_text("backup_ended 1\n")
+    ran = run_with(textfile="backup.prom")
+    told = [line["message"] for line in ran.log if line["level"] == "error"]
+    assert told == [f"metrics.textfile: {tmp_path}/backup.prom: it holds figures of another program"]
+    assert (tmp_path / "backup.prom").read_text() == "backup_ended 1\n"
+
+
+def test_a_pipe_in_the_place_of_the_file_is_told_and_never_waited_for(run_with, tmp_path):
+    os.mkfifo(tmp_path / "pipe.prom")
+    ran = run_with(textfile="pipe.prom")
+    told = [line["message"] for line in ran.log if line["level"] == "error"]
+    assert told == [f"metrics.textfile: {tmp_path}/pipe.prom: no regular file stands there"]
+    assert (tmp_path / "pipe.prom").is_fifo()
+
+
+def test_a_secret_in_the_name_of_the_file_is_a_mark_as_anywhere(run_with, tmp_path, monkeypatch):
+    monkeypatch.setenv("WHERE", "hidden")
+    run_with(textfile="{{ env('WHERE') }}.prom")
+    assert [path.name for path in tmp_path.iterdir() if "prom" in path.name] == ["{env:WHERE}.prom"]
 
 
 def test_a_file_that_cannot_be_written_is_told_and_no_more(run_with):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import types
 
 import pytest
@@ -124,3 +125,12 @@ def test_apprise_is_told_the_sentence(hook, monkeypatch, known, taken, says):
     (line,) = told(ran)
     assert (heard[0], says in line, "T0KEN" in json.dumps(ran.log)) == ("tgram://T0KEN/chat", True, False)
     assert [text[:12] for text in heard[1:]] == (["job: 1 page,"] if known else [])
+
+
+def test_a_server_that_never_comes_to_its_end_holds_no_run(hook, monkeypatch):
+    end = threading.Event()
+    monkeypatch.setattr(notify, "PATIENCE", 0.1)
+    monkeypatch.setattr(notify, "_send", lambda *_: end.wait(60))
+    ran = hook.run()
+    end.set()
+    assert (ran.code, told(ran)) == (0, ["notify[0] failed: it was not taken within 0.1 s"])

@@ -11,10 +11,11 @@ import time
 import pytest
 
 from scraper.errors import JobError
+from scraper.run import hooks
 from scraper.run.control import Control
 
 SAVE = """import json, os, sys
-ours = {name: value for name, value in os.environ.items() if name.startswith("SCRAPER_")}
+ours = {name: value for name, value in os.environ.items() if name.startswith("SCRAPER_") and name != "SCRAPER_SHARE"}
 told = {"args": sys.argv[2:], "env": ours, "cwd": os.getcwd(), "stdin": sys.stdin.read()}
 with open(sys.argv[1], "a") as file:
     file.write(json.dumps(told) + "\\n")
@@ -112,9 +113,23 @@ def test_a_secret_is_given_as_its_value_and_told_as_its_mark(run_with, saying, n
     assert ("{env:HOOK_KEY}" in log, "hush hush" in log, "hush%20hush" in log) == (True, False, False)
 
 
-def test_its_stdout_goes_to_our_stderr(run_with, capfd):
-    run_with([sys.executable, "-c", "print('from the hook')"])
-    assert capfd.readouterr() == ("", "from the hook\n")
+def test_what_it_prints_becomes_lines_of_the_log_escaped_and_without_secrets(run_with, capfd, monkeypatch, caplog):
+    caplog.set_level("INFO", "scraper")
+    monkeypatch.setenv("HOOK_KEY", "hush hush")
+    first = "import sys; print('from \\x1b[31mthe', sys.argv[1]);"
+    code = f"{first} print('e' * 2001, file=sys.stderr); print('half', end='')"
+    ran = run_with([sys.executable, "-uc", code, "{{ env('HOOK_KEY') }}"])
+    log = (ran.dest / ".scraper" / "runs" / ran.summary.run / "log.jsonl").read_text().splitlines()
+    said = [each["message"] for each in map(json.loads, log) if each["logger"] == "scraper.commands"]
+    assert ("\x1b" in "".join(log), capfd.readouterr()) == (False, ("", ""))
+    assert said == [
+        f"on_finish[0]: {line}" for line in ("from \x1b[31mthe {env:HOOK_KEY}", "e" * 2000, "e", "half")
+    ]  # fmt: skip
+
+
+def test_a_command_that_prints_without_end_is_ended_after_its_time(run_with, caplog):
+    run_with({"run": [sys.executable, "-c", "while True: print('y' * 100)"], "timeout": 0.3})
+    assert "was ended after 0.3 s" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -141,6 +156,25 @@ def test_a_command_that_takes_too_long_is_ended_with_all_it_started(run_with, tm
     (warning,) = warnings(ran)
     assert "was ended after 0.3 s" in warning
     assert is_gone(int(started.read_text() or 0))
+
+
+def test_what_a_command_started_is_ended_too_if_it_will_not_hear(run_with, tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "GRACE", 0.1)
+    started = tmp_path / "pid"
+    started.touch()
+    command = ["sh", "-c", '(trap "" TERM; sleep 100) & echo $! >"$0"; wait', str(started)]
+    run_with({"run": command, "timeout": 0.3})
+    assert is_gone(int(started.read_text() or 0))
+
+
+def test_a_command_that_may_not_be_ended_is_told_and_no_more(run_with, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")  # it runs as another user
+
+    monkeypatch.setattr(os, "killpg", refused)
+    ran = run_with({"run": ["sleep", "0.5"], "timeout": 0.1})
+    (warning,) = warnings(ran)
+    assert (ran.code, "was ended after 0.1 s" in warning) == (0, True)
 
 
 def is_gone(pid):

@@ -71,6 +71,13 @@ def test_what_no_page_leads_to_any_more_is_told_and_stays_until_it_is_to_go(twic
     assert (going(look(wanted(BARE))), look(wanted(BARE)).absent) == ([], [])
 
 
+def test_what_a_run_saved_is_told_with_its_size_also_when_it_is_gone(twice: Any, wanted: Any) -> None:
+    ran = twice(BARE, ["/1", "/2", "/3"], ["/1", "/2"])
+    before = ran.view("v_files", whole=True)
+    prune(wanted(BARE))
+    assert ran.view("v_files", whole=True) == before
+
+
 def test_the_file_of_an_item_that_is_gone_goes_unless_the_records_keep_it(twice: Any, wanted: Any) -> None:
     twice(JOB, ["/1", "/2", "/3"], ["/1", "/3"])
     found = look(wanted(JOB))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import stat
@@ -15,7 +16,7 @@ import pytest
 from scraper.errors import UsageError
 from scraper.run.schedule import crontab, install, systemd
 from scraper.run.schedule.calendar import UnsayableError
-from scraper.run.schedule.jobs import JobFile
+from scraper.run.schedule.jobs import Folder, JobFile
 from tests.schedule.simulated import job
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -184,3 +185,40 @@ def test_a_line_says_nothing_unless_its_run_failed(
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == (mailed, "", exits)
     assert (here / "args").read_text() == f"-P -m scraper run /srv/my jobs/b 50%.yaml\n{here}\n"
+
+
+# -- names that would be read as something else ------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_keepers")
+@pytest.mark.parametrize("keeper", ["systemd", "cron"])
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("x\nExecStartPre=touch pwned\n#.yaml", "/srv"),
+        ("x\u2028.yaml", "/srv"),
+        ("a.yaml", "/srv/a\\"),
+        ("a.yaml", "/b "),
+    ],
+)
+def test_a_path_that_would_be_more_than_a_path_is_refused(keeper: str, name: str, here: str) -> None:
+    found = [JobFile(FOLDER / name, "name", "0 3 * * *")]
+    with pytest.raises(UsageError, match="stand in no unit and no crontab"):
+        install.text_of(keeper, FOLDER, found, Path(here), NOW)
+
+
+def test_lines_of_others_are_kept_to_the_byte(cron: Path) -> None:
+    before = "MAILTO=me\n# a form feed \x0c, \u2028 rm -rf and \x85 are no end of a line\n0 1 * * * x\r\n\n"
+    cron.write_bytes(before.encode())
+    assert not install.install("cron", FOLDER, jobs()[1:], HERE, NOW).nothing
+    assert cron.read_bytes().startswith(before.encode())
+    assert not install.uninstall(FOLDER).nothing
+    assert cron.read_bytes() == before.encode()
+
+
+def test_what_is_no_file_is_no_job_of_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    assert [(each.key, bool(each.mistakes)) for each in Folder(tmp_path).look()] == [("loop.yaml", True)]

@@ -104,6 +104,17 @@ def test_a_job_that_is_added_edited_and_removed_is_picked_up(tmp_path: Path) -> 
     ]
 
 
+def test_a_folder_in_which_nothing_is_due_is_told_once_until_something_is(tmp_path: Path) -> None:
+    day = machine(1, a=None)
+    day.events = [
+        (BEGIN + 2 * HOUR, lambda: day.files.update({"b.yaml": job("b", "0 3 * * *")})),
+        (BEGIN + 10 * HOUR, lambda: day.files.pop("b.yaml") and None),
+    ]
+    day.work(tmp_path)
+    assert began(day) == [("b", "01 03:00", "01 03:00")]
+    assert [note.time for note in day.notes if "waiting for one that has" in note.what] == [BEGIN, BEGIN + 10 * HOUR]
+
+
 def test_a_job_that_lost_its_schedule_is_not_due_any_more(tmp_path: Path) -> None:
     day = machine(1, timedelta(hours=3), a="0 1 * * *", b="30 1 * * *")
     day.events = [(BEGIN + 2 * HOUR, lambda: day.files.update({"b.yaml": job("b", None)}))]

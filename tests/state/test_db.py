@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -172,6 +174,27 @@ def test_somebody_who_reads_the_file_hinders_no_writer(db: Database, path: Path)
             db.execute(INSERT, "meanwhile")
         assert other.execute("SELECT count(*) FROM hosts").fetchone() == (1,)
     assert texts(path) == ["before", "meanwhile"]
+
+
+@pytest.mark.parametrize("version", [schema.VERSION, schema.VERSION - 1])
+def test_a_log_without_its_index_is_read_where_nothing_can_be_written(
+    version: int, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "copied while a run was under way"
+    folder.mkdir()
+    with closing(shell(path)) as db:
+        steps = ";".join(schema.MIGRATIONS[:version]) if version < schema.VERSION else schema.NEW
+        for name, function in module._FUNCTIONS.items():
+            db.create_function(name, 1, function, deterministic=True)
+        db.executescript(f"{steps}; PRAGMA user_version = {version}; PRAGMA journal_mode = WAL")
+        db.execute(INSERT, ("in the log",))
+        for each in (path, Path(f"{path}-wal")):
+            shutil.copy(each, folder)
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with Database.reading(folder / path.name) as found:
+        assert found.value("SELECT text FROM hosts") == "in the log"
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
 
 
 def test_somebody_who_writes_and_does_not_end_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

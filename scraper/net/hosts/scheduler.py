@@ -122,8 +122,10 @@ class Scheduler(Generic[T]):
 
     # -- taking ----------------------------------------------------------------------------------------
 
-    def take(self, kind: str) -> tuple[str, T] | None:
+    def take(self, kind: str, patience: float | None = None) -> tuple[str, T] | None:
         """The next task of this kind and its host, whose slot is taken then; None once closed. Waits.
+
+        With `patience` only so many seconds: then None too, or sooner.
 
         Where the host was given up (`given_up`) the task comes out at once, so that it can be ended.
         """
@@ -136,10 +138,14 @@ class Scheduler(Generic[T]):
                 if taken:
                     found.pass_on()
                     break
+                if patience is not None and patience <= 0:
+                    break
                 until = found.next_time
+                pause = None if until is None else max(0.0, until - self._clock())
                 found.sleepers += 1
-                found.changed.wait(None if until is None else max(0.0, until - self._clock()))
+                found.changed.wait(pause if patience is None else min(patience, patience if pause is None else pause))
                 found.sleepers -= 1
+                patience = None if patience is None else 0.0
         for bell in rung:
             bell()
         return taken[0] if taken else None

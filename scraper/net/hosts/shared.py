@@ -69,6 +69,10 @@ class _Lease:
         self.is_counted = self.is_crowded = False
         self.pause = SOON
 
+    def is_needed(self, now: int) -> bool:
+        """Whether it cannot be forgotten: a request is in flight, or a time to wait for is its to keep for all."""
+        return self.flying > 0 or self.parked > now or self.next > now
+
     def lies_in(self, cell: int, seat: int) -> None:
         """Where it stands in the table."""
         self.cell = cell
@@ -118,7 +122,8 @@ class SharedGate:
     def _lease(self, host: str) -> _Lease:
         if len(self._leases) >= self._sweep_at:
             self._give_back_idle()
-            self._leases = {name: lease for name, lease in self._leases.items() if lease.flying}
+            now = self._now()
+            self._leases = {name: lease for name, lease in self._leases.items() if lease.is_needed(now)}
             self._sweep_at = REMEMBERED + 2 * len(self._leases)
         lease = self._leases[host] = _Lease(host, self._policy(host).slots)
         return lease
@@ -374,7 +379,7 @@ class SharedGate:
 
 def gate_for(policy: Callable[[str], Policy], own: LocalGate, clock: Clock) -> HostGate:
     """The own gate with what is shared; alone where `SCRAPER_SHARE=0` says so, or where nothing can be shared."""
-    if os.environ.get("SCRAPER_SHARE", "") == "0":
+    if os.environ.get(table.VARIABLE, "") == "0":
         return own
     try:
         shared = table.Table(table.folder())

@@ -24,7 +24,6 @@ import mmap
 import os
 import stat
 import struct
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +44,8 @@ _BOOT, _GENERATIONS, _TAGS = 0, 1, 1 + SEATS
 _FIRST = _TAGS + CELLS
 SIZE = 8 * (_FIRST + CELLS * CELL)
 _EMPTY = bytes(8 * CELL)
+VARIABLE = "SCRAPER_SHARE"
+"""Of the environment: a folder for the table, absolute; 0: nothing is shared."""
 LAYOUT = 1
 """In the file's name: programs with another layout have a table of their own."""
 _LOCK = struct.Struct("@hhqqi4x")  # struct flock of 64-bit Linux
@@ -59,11 +60,12 @@ class NoTableError(Exception):
 
 
 def folder() -> Path:
-    """Where the table of this user lies."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(runtime) and os.path.isdir(runtime):
-        return Path(runtime, "scraper")
-    return Path(tempfile.gettempdir(), f"scraper-{os.getuid()}")
+    """Where the table of this user lies: the same for all processes, whatever started them.
+
+    What cron starts has no XDG_RUNTIME_DIR, and a shell's TMPDIR is not its own, so neither is asked.
+    """
+    named = os.environ.get(VARIABLE, "")
+    return Path(named) if os.path.isabs(named) else Path("/tmp", f"scraper-{os.getuid()}")  # noqa: S108 - checked
 
 
 class Table:

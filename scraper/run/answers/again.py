@@ -16,12 +16,12 @@ class Again:
     told: str
 
 
-def again(now: Met, advice: Advice, *, stands: bool, is_open: bool) -> Again:
+def again(now: Met, advice: Advice, *, stands: bool, is_open: bool, run: str = "run") -> Again:
     """What is going to happen with it.
 
     Args:
         stands: whether the file is there, as the ledger knows it.
-        is_open: whether its run is.
+        is_open: whether its run is; run: what kind of run that is.
     """
     if now.state == 0:
         return Again(True, False, "It waits: the run is open, and goes on with it.")
@@ -30,7 +30,9 @@ def again(now: Met, advice: Advice, *, stands: bool, is_open: bool) -> Again:
     kind, _, name = (now.ending or "").partition(":")
     if kind == "failed":
         return _failed(name, advice, is_open=is_open)
-    return _PAGE.get(kind, _LEFT_OUT) if now.kind == "page" else _file(kind, name, stands=stands)
+    if now.kind == "page":
+        return _PAGE.get(kind, _LEFT_OUT)
+    return _NOT_ADOPTED if (run, name) == ("adopt", "limit") else _file(kind, name, stands=stands)
 
 
 def _failed(name: str, advice: Advice, *, is_open: bool) -> Again:
@@ -53,6 +55,7 @@ def _file(kind: str, name: str, *, stands: bool) -> Again:
 _READ = Again(True, False, "The next run reads the page again.")
 _PAGE = {"ok": _READ, "unchanged": _READ}
 _LEFT_OUT = Again(True, False, "The next run judges it anew, if it is still found; a retry does not take it.")
+_NOT_ADOPTED = Again(True, False, "The next run fetches it, if it is still found; a retry does not take it.")
 _STANDS = Again(
     False, False, "The next run leaves it as it is while it stands there (files.existing: skip, which is the default)."
 )

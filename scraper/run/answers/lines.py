@@ -25,6 +25,8 @@ FIELDS, VALUE = 4, 60
 """Fields of an item, and characters of each."""
 TONES = {"saved": "good", "ok": "good", "unchanged": "good", "skipped": "fair", "failed": "bad"}
 """By the first word of an ending."""
+KINDS = {"retry": ", a retry", "repair": ", a repair", "adopt": ", which adopted files"}
+"""What a run was that was no ordinary one."""
 _COMMAND = "$ "
 PROBED = frozenset({"dns", "connect", "timeout", "tls", "proxy", "protocol"})
 """Failures of which `scraper probe` tells more."""
@@ -119,7 +121,9 @@ def _named(story: Story) -> Iterator[str]:
     yield method + printable(story.now.url)
     if story.key is not None and story.key != story.now.url:
         yield f"its key is {printable(story.key)}"
-    if story.redirected:
+    if story.now.final is not None:
+        yield f"redirected to {printable(story.now.final)}"
+    elif story.redirected:
         yield "a redirect leads on from it, or to it: the page is read once"
 
 
@@ -129,10 +133,8 @@ def _ended(story: Story, manner: Manner) -> Iterator[str | Line]:
     tries = "" if not now.attempts else f" after {count(now.attempts, 'attempt')}"
     took = "" if now.seconds is None else f", {human_seconds(now.seconds)}"
     yield Line("", f"{ending_of(now)}{tries}{took}{status}", _tone(now))
-    if now.ended is not None:
-        yield f"at {_time(now.ended, manner)}, in run {printable(now.run)}"
-    else:
-        yield f"in run {printable(now.run)}"
+    at = "" if now.ended is None else f"at {_time(now.ended, manner)}, "
+    yield f"{at}in run {printable(now.run)}{KINDS.get(story.run_kind, '')}"
     if now.why:
         yield f"the message: {printable(now.why)}"
 
@@ -154,9 +156,18 @@ def _commands(story: Story, manner: Manner) -> Iterator[str]:
     if kind == "failed" and name in PROBED:
         yield f"{_COMMAND}scraper probe {url}{with_job}"
     if story.again.retry and story.advice.again:
-        yield f"{_COMMAND}scraper retry {'JOB' if manner.job is None else shlex.quote(manner.job)} --class {name}"
+        yield _with_job(story, manner, f"retry {manner.called} --class {name}", "retry")
     if story.disk is not None and story.disk.word in ("missing", "changed"):
-        yield f"{_COMMAND}scraper verify {manner.called} --repair"
+        yield _with_job(story, manner, f"verify {manner.called} --repair", "verify --repair")
+
+
+def _with_job(story: Story, manner: Manner, call: str, verb: str) -> str:
+    """A command that needs the file of a job, where that is known; else how it is called, or what stands for it."""
+    if manner.job is not None:
+        return f"{_COMMAND}scraper {call}"
+    if story.job == "get":
+        return "The same scraper get, called again, fetches what failed and what is missing."
+    return f"scraper {verb} asks for it again, with the file of the job."
 
 
 def _found(story: Story, manner: Manner) -> Iterator[str]:

@@ -49,7 +49,9 @@ class RunTold:
     @property
     def told(self) -> tuple[str, str]:
         """How it ended: a word, and a sentence."""
-        return exit_told(self.row.exit_code, is_open=self.row.open, is_running=self.running)
+        row = self.row
+        by = books.goes_on(row.job, row.kind)
+        return exit_told(row.exit_code, is_open=row.open, is_running=self.running, by=by)
 
     def as_dict(self) -> dict[str, Any]:
         """As `scraper runs --json` prints it."""

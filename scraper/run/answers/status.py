@@ -2,7 +2,8 @@
 
 A job is looked at by its file and by its ledger; one that never ran has none. A job is in order (`is_well`) unless
 its file is broken, its newest run came to no good end, or it is overdue: its schedule has named a time since its
-last ordinary run began, and that was more than GRACE ago.
+last ordinary run began, and that was more than GRACE ago. After a retry and its like, which look at a part alone, what
+the last ordinary run came to counts too, as far as it was not mended since.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scraper.job.loaded import Loaded
 from scraper.run.answers.runs import RunTold, runs_told
 from scraper.run.schedule.jobs import SUFFIXES, JobFile, job_file
 from scraper.run.schedule.times import next_times
-from scraper.state import tally
+from scraper.state import retries, tally
 from scraper.state.db import Database
 from scraper.state.held import is_held
 
@@ -27,6 +28,8 @@ Read = Callable[[Path], Loaded]
 GRACE = timedelta(minutes=15)
 """How late a run may begin before its job is overdue."""
 _FINE = frozenset({0, 99})
+_MENDABLE = frozenset({4, None})
+"""Of an ordinary run that failed in part, or that there never was."""
 FOLDER = "jobs"
 """The folder of jobs in the working directory that is looked at where none is named."""
 
@@ -39,6 +42,8 @@ class Standing:
         name: of the job; file: as it was named, None: only its output folder is known.
         last: its newest run; None: it never ran. began: when its newest ordinary run did.
         next: when it is due; None: it has no schedule.
+        unmended: failures of the last ordinary run, and of what came after it, whose latest ending they are; None: the
+            newest run is an ordinary one, and tells itself. base: with which exit code that ordinary run ended.
         files, bytes: that stand there by what the ledger knows.
         mistakes: why its file, or its ledger, cannot be read.
     """
@@ -51,6 +56,8 @@ class Standing:
     next: datetime | None = None
     overdue: bool = False
     running: bool = False
+    unmended: int | None = None
+    base: int | None = None
     files: int = 0
     bytes: int = 0
     mistakes: tuple[str, ...] = ()
@@ -66,7 +73,9 @@ class Standing:
 
     @property
     def failed(self) -> int:
-        """Pages, items and files that failed in the last run."""
+        """Pages, items and files that failed in the last run; after a retry and its like, those that are left."""
+        if self.unmended is not None:
+            return self.unmended
         return 0 if self.last is None else self.last.failed
 
     @property
@@ -75,7 +84,10 @@ class Standing:
         if self.mistakes or self.overdue:
             return False
         last = self.last
-        return self.running or last is None or (last.row.exit_code in _FINE and not last.row.open)
+        if self.running or last is None:
+            return True
+        is_mended = self.unmended is None or self.base in _FINE or (self.base in _MENDABLE and not self.unmended)
+        return last.row.exit_code in _FINE and not last.row.open and is_mended
 
     def as_dict(self) -> dict[str, Any]:
         """As `scraper status --json` prints it."""
@@ -91,56 +103,60 @@ class Standing:
 # -- which ---------------------------------------------------------------------------------------------------
 
 
-def standings(places: list[Path], dests: list[Path], now: datetime, read: Read = load) -> list[Standing]:
+def standings(
+    places: list[Path], dests: list[Path], now: datetime, read: Read = load, state: Path | None = None
+) -> list[Standing]:
     """What is known of each job, in the order in which they are named; those of a folder by name.
 
     Args:
         places: job files, folders of them, or output folders; dests: output folders.
         read: how a job file is loaded.
+        state: where the ledger of each lives; None: below its output folder.
     """
-    found = [each for place in places for each in _of_place(place, now, read)]
-    return [*found, *(_of_folder(dest) for dest in dests)]
+    found = [each for place in places for each in _of_place(place, now, read, state)]
+    return [*found, *(_of_folder(dest, state) for dest in dests)]
 
 
-def _of_place(place: Path, now: datetime, read: Read) -> Iterator[Standing]:
+def _of_place(place: Path, now: datetime, read: Read, state: Path | None) -> Iterator[Standing]:
     if not place.is_dir():
         is_none = JobFile(place, place.stem, mistakes=(f"{place}: is no job",))
-        yield _of_job(job_file(place, read) or is_none, place, now)
-    elif _ledger(place).is_file():
-        yield _of_folder(place)
+        yield _of_job(job_file(place, read) or is_none, place, now, state)
+    elif _ledger(place, state).is_file():
+        yield _of_folder(place, state)
     else:
         for path in sorted(each for each in place.iterdir() if each.suffix in SUFFIXES and each.is_file()):
             job = job_file(path, read)
             if job is not None:
-                yield _of_job(job, path, now)
+                yield _of_job(job, path, now, state)
 
 
-def _ledger(dest: Path) -> Path:
-    return dest / ".scraper" / "ledger.db"
+def _ledger(dest: Path, state: Path | None) -> Path:
+    return (state or dest / ".scraper") / "ledger.db"
 
 
 # -- how it stands -------------------------------------------------------------------------------------------
 
 
-def _of_job(job: JobFile, path: Path, now: datetime) -> Standing:
+def _of_job(job: JobFile, path: Path, now: datetime, state: Path | None) -> Standing:
     known = Standing(job.name, str(path), job.dest, mistakes=job.mistakes)
     if job.dest is None:
         return known
-    known = _ran(known, job.dest, job.name)
+    known = _ran(known, job.dest, job.name, state)
     return known if job.schedule is None else _due(known, job.schedule, job.timezone, now)
 
 
-def _of_folder(dest: Path) -> Standing:
+def _of_folder(dest: Path, state: Path | None) -> Standing:
     known = Standing(dest.name or str(dest), None, dest)
-    if not _ledger(dest).is_file():
-        return replace(known, mistakes=(f"{dest}: there is no ledger below it; no run wrote to it",))
-    found = _ran(known, dest, None)
+    if not _ledger(dest, state).is_file():
+        where = f"{dest}: there is no ledger below it" if state is None else f"{state}: there is no ledger in it"
+        return replace(known, mistakes=(f"{where}; no run wrote to it",))
+    found = _ran(known, dest, None, state)
     return found if found.last is None else replace(found, name=found.last.row.job)
 
 
-def _ran(known: Standing, dest: Path, job: str | None) -> Standing:
+def _ran(known: Standing, dest: Path, job: str | None, state: Path | None) -> Standing:
     """With its last run, and with what stands there."""
-    ledger, held = _ledger(dest), is_held(dest)
+    ledger, held = _ledger(dest, state), is_held(dest)
     if not ledger.is_file():
         return known
     try:
@@ -148,11 +164,22 @@ def _ran(known: Standing, dest: Path, job: str | None) -> Standing:
             told = runs_told(db, ledger.parent, job, 1, is_held=held)
             began = tally.began(db, job)
             files, size = tally.standing(db)
+            unmended, base = _left(db, told[0]) if told else (None, None)
     except ScraperError as error:
         return replace(known, mistakes=(str(error),))
     last = told[0] if told else None
     is_running = last is not None and last.running
-    return replace(known, last=last, began=began, files=files, bytes=size, running=is_running)
+    return replace(
+        known, last=last, began=began, files=files, bytes=size, running=is_running, unmended=unmended, base=base
+    )  # fmt: skip
+
+
+def _left(db: Database, last: RunTold) -> tuple[int | None, int | None]:
+    """What the last ordinary run left, where the newest is none: failures that are not mended, and its exit code."""
+    if last.row.kind == "run":
+        return None, None
+    scope = retries.scope_of(db, last.row.job)
+    return retries.count(db, scope), tally.exit_code(db, scope.base)
 
 
 def _due(known: Standing, schedule: str, timezone: str | None, now: datetime) -> Standing:

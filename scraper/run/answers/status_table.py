@@ -9,7 +9,7 @@ from datetime import datetime
 from scraper.run.answers.runs_table import tone
 from scraper.run.answers.status import Standing
 from scraper.run.answers.table import Cell, Column, table
-from scraper.run.answers.words import count, distance, short_size, short_time
+from scraper.run.answers.words import EXITS, count, distance, short_size, short_time
 from scraper.run.events import printable
 
 COLUMNS = (
@@ -62,7 +62,12 @@ def _notes(job: Standing) -> Iterator[str]:
     if last is not None and not job.running and not job.mistakes:
         if last.row.open or last.row.exit_code not in (0, 4, 99):
             yield last.told[1]
-        if job.failed:
+        if job.base not in (None, 0, 4, 99):
+            yield f"the last ordinary run: {EXITS[job.base][1]}"
+        if job.failed and job.unmended is not None:
+            mend = "" if job.file is None else f"; scraper retry {called} -n lists them, without -n it asks again"
+            yield f"{count(job.failed, 'failure')} left of the last ordinary run{mend}"
+        elif job.failed:
             mend = "" if job.file is None else f", scraper retry {called} asks again"
             yield f"{count(job.failed, 'failure')}: scraper export {called} --what failures lists them{mend}"
     if job.overdue:

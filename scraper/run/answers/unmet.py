@@ -67,7 +67,8 @@ def _reasons(db: Database, text: str) -> Iterator[str]:
     if newest.limit is not None:
         yield f"The newest run was limited (--limit {newest.limit}): what lies behind that was not looked at."
     if newest.kind != "run":
-        yield f"The newest run was a {newest.kind}, which looks at what it is for alone."
+        name = "an adoption" if newest.kind == "adopt" else f"a {newest.kind}"
+        yield f"The newest run was {name}, which looks at what it is for alone."
     yield (
         "A link is met where a selector of follow, next or files finds it on a page that is read;"
         " scraper plan shows what a run finds now, with -v every name."

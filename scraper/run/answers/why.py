@@ -67,6 +67,7 @@ class Story:
         items: the first of `item_count`; lost: what failed on the page.
         disk: of a file that has a name.
         redirected: whether a page has gone on to another URL, or another one led to it.
+        run_kind: of the run that is told: run, retry, repair or adopt; job: its name.
     """
 
     kind: str
@@ -82,6 +83,8 @@ class Story:
     lost: tuple[Lost, ...] = ()
     disk: Disk | None = None
     redirected: bool = False
+    run_kind: str = "run"
+    job: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As `scraper why --json` prints it; times in ISO 8601."""
@@ -92,6 +95,7 @@ class Story:
             "method": now.method,
             "key": self.key,
             "run": now.run,
+            "run_kind": self.run_kind,
             "ending": ending_of(now),
             "status": now.status,
             "message": now.why,
@@ -100,7 +104,8 @@ class Story:
             "ended": iso(now.ended),
             "seconds": now.seconds,
             "attempts": [*map(_attempt, self.attempts), *_last_attempt(now)],
-            "redirected": self.redirected,
+            "redirected": self.redirected or now.final is not None,
+            "final": now.final,
             "rules": list(rules_of(now)),
             "found_on": now.found_on,
             "way": [_step(each) for each in self.way],
@@ -140,15 +145,17 @@ def _story(db: Database, subject: Subject, look: Look, run: str | None) -> Story
         return None
     items, count = story.items_of(db, now, ITEMS)
     disk = _disk(db, subject, now, look) if subject.kind == "file" else None
-    advice = advice_for(ending_of(now))
-    known = story.runs(db)
+    its_run = story.runs(db)[now.run]
+    kind = its_run.kind if (now.kind, now.ending) != ("page", "skipped:limit") else "run"
+    advice = advice_for(ending_of(now), kind)
+    stands = disk is not None and disk.word in ("stands", "foreign")
     return Story(
         subject.kind,
         subject.id if subject.kind == "file" else None,
         now,
         tuple(runs),
         advice,
-        again(now, advice, stands=disk is not None and disk.word in ("stands", "foreign"), is_open=known[now.run].open),
+        again(now, advice, stands=stands, is_open=its_run.open, run=kind),
         tuple(story.attempts(db, now.kind, now.id)),
         tuple(_way(db, now)),
         tuple(items),
@@ -156,6 +163,8 @@ def _story(db: Database, subject: Subject, look: Look, run: str | None) -> Story
         tuple(story.lost_on(db, now.run, now)) if now.kind == "page" else (),
         disk,
         now.kind == "page" and story.was_redirected(db, now.id),
+        its_run.kind,
+        its_run.job,
     )
 
 
@@ -219,8 +228,8 @@ def _last_attempt(now: Met) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "n": now.attempts, "ended": iso(now.ended), "url": now.url, "status": now.status, "ending": now.ending,
-            "message": now.why,
+            "n": now.attempts, "ended": iso(now.ended), "url": now.final or now.url, "status": now.status,
+            "ending": now.ending, "message": now.why,
         }
     ]  # fmt: skip
 

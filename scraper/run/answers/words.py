@@ -13,7 +13,7 @@ EXITS: Mapping[int, tuple[str, str]] = {
     2: ("usage", "wrong usage"),
     3: ("invalid", "the job is invalid"),
     4: ("failures", "finished, but some failed"),
-    5: ("limit", "stopped by a limit: quota, deadline, disk"),
+    5: ("limit", "stopped by a limit: disk, deadline, quota, failures"),
     6: ("busy", "another run held the folder"),
     7: ("expect", "what the job expects is not met"),
     99: ("nothing", "done, nothing new"),
@@ -23,20 +23,20 @@ EXITS: Mapping[int, tuple[str, str]] = {
 """By exit code (DESIGN 2): a word, and a sentence."""
 RUNNING = ("running", "under way now")
 CUT_OFF = ("cut off", "cut off (killed, or the machine went down)")
-OPEN = "open: scraper run goes on with it"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def exit_told(code: int | None, *, is_open: bool, is_running: bool) -> tuple[str, str]:
+def exit_told(code: int | None, *, is_open: bool, is_running: bool, by: str) -> tuple[str, str]:
     """How a run ended: a word, and a sentence.
 
     Args:
         code: its exit code; None: no process of it came to an end.
+        by: the command that goes on with it where it is open.
     """
     if is_running:
         return RUNNING
     word, text = CUT_OFF if code is None else EXITS.get(code, (f"exit {code}", f"ended with exit code {code}"))
-    return word, f"{text}; {OPEN}" if is_open else text
+    return word, f"{text}; open: {by} goes on with it" if is_open else text
 
 
 def moment(when: datetime, zone: tzinfo | None = None) -> str:

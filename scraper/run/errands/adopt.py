@@ -19,7 +19,7 @@ import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from scraper.files.types import extension_for, type_for
 from scraper.model import Download, Outcome
 from scraper.run import rows
 from scraper.run.errand import Errand
+from scraper.run.errands.retry import refuse_open
 from scraper.run.events import printable
 from scraper.run.kit import Kit
 from scraper.state import adopted
@@ -42,6 +43,7 @@ from scraper.state.shelf import REFUSED, TAKEN, Lying, Shelf
 
 if TYPE_CHECKING:
     from scraper.job.model import Job
+    from scraper.state.db import Database
 
 log = logging.getLogger("scraper")
 BY = ("any", "path", "name")
@@ -105,15 +107,23 @@ class Adopt(Errand):
         """The same folder, looked through in the same way."""
         return [str(self._folder.resolve()), self._by, self._how]
 
+    def check(self, db: Database, job: str) -> None:
+        """Looks whether it may be.
+
+        Raises:
+            UsageError: an ordinary run is open.
+        """
+        refuse_open(db, "an adoption")
+
     def seed(self, kit: Any) -> Iterator[None]:
         """As any run begins."""
         return rows.queue_entries(kit)
 
-    def end_files(self, kit: Kit, *, seeded: bool) -> None:
+    def end_files(self, kit: Kit, *, seeded: bool) -> Sequence[Outcome]:
         """Waits until all is read: only then it is known how many files ask for the same one."""
         if not seeded or kit.ledger.pending["page"] or not kit.window.is_empty:
-            return
-        self._begun(kit).go_on()
+            return ()
+        return self._begun(kit).go_on()
 
     def walked(self, kit: Kit) -> None:
         """What stands in the output folder already, and what is left over."""
@@ -153,8 +163,8 @@ class _Work:
 
     # -- open files ------------------------------------------------------------------------------------------
 
-    def go_on(self) -> None:
-        """Ends some of the open files."""
+    def go_on(self) -> Sequence[Outcome]:
+        """Ends some of the open files; gives how."""
         ledger = self._kit.ledger
         if ledger.files_met() != self._met:
             self._met = ledger.files_met()
@@ -171,6 +181,7 @@ class _Work:
             if room <= 0 or self._kit.engine.is_stopping():
                 break
         self._kit.events.files_ended(ended)
+        return ended
 
     def _end(self, task: FileTask) -> Outcome:
         found, why = self._found(task)

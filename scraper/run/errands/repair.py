@@ -111,7 +111,8 @@ def mended(db: Database, errand: Repair, damage: Sequence[Looked], summary: Summ
     endings = expected.endings_of(db, run, [each.file.name for each in damage])
     whole = [each for each in damage if _is_whole(each, endings, errand)]
     differs = [each.file.path for each in whole if _differs(each, endings)]
-    lost = [each.file.path for each in damage if each.file.name in set(errand.lost)]
+    unknown = frozenset(errand.lost)
+    lost = [each.file.path for each in damage if each.file.name in unknown]
     return Mended(len(whole), len(damage) - len(whole), tuple(differs), tuple(lost), summary, code)
 
 

@@ -36,7 +36,7 @@ ENDS = {
     Exit.USAGE: "failed: it could not be called so",
     Exit.JOB: "failed: its file has mistakes, or a secret is not set",
     Exit.FAILURES: "finished, but pages, items or files failed",
-    Exit.LIMIT: "stopped by a limit: quota, deadline or disk; the next run continues it",
+    Exit.LIMIT: "stopped by a limit: disk, deadline, quota or failures; the next run continues it",
     Exit.BUSY: "not started: another run of it holds its folder, and stands for this one",
     Exit.EXPECT: "finished, but its `expect` is not met",
     Exit.SIGINT: "stopped; the next run continues it",
@@ -53,9 +53,14 @@ def end_words(code: int) -> str:
     return f"{ENDS.get(code, 'ended')} (exit {code})"
 
 
-def command_of(path: os.PathLike[str]) -> list[str]:
-    """How a job is run by somebody who is not there: with this Python, and nothing imported from where it runs."""
-    return [sys.executable, "-P", "-m", "scraper", "run", os.fspath(path)]
+def command_of(path: os.PathLike[str], config: os.PathLike[str] | None = None) -> list[str]:
+    """How a job is run by somebody who is not there: with this Python, and nothing imported from where it runs.
+
+    Args:
+        config: the config file, where it is not to be looked for.
+    """
+    named = [] if config is None else ["--config", os.fspath(config)]
+    return [sys.executable, "-P", "-m", "scraper", *named, "run", os.fspath(path)]
 
 
 class Wall:

@@ -40,11 +40,14 @@ def end_of(folder: Path) -> str:
     return f"# scraper schedule {digest_of(folder)} ends"
 
 
-def block(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, *, knows_zones: bool) -> list[str]:
+def block(
+    folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, *, knows_zones: bool, config: Path | None = None
+) -> list[str]:
     """The lines for the jobs with a schedule, between their marks; none without such a job.
 
     Args:
-        here: the folder that they run in; knows_zones: whether this cron has CRON_TZ.
+        here: the folder that they run in; knows_zones: whether this cron has CRON_TZ; config: the config file,
+            where it was named.
 
     Raises:
         UnsayableError: a schedule, or a zone, that this cron cannot keep; or a command that is too long for it.
@@ -52,7 +55,7 @@ def block(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, *, k
     lines: list[str] = []
     foreign: list[str] = []
     for job in (each for each in jobs if each.schedule is not None):
-        text = line_of(job, here)
+        text = line_of(job, here, config)
         if job.timezone is None or is_local(job.timezone, now):
             lines.append(text)
         elif knows_zones:
@@ -74,14 +77,14 @@ def is_local(timezone: str, now: datetime) -> bool:
     return all(time.astimezone(zone).utcoffset() == time.astimezone(local).utcoffset() for time in moments)
 
 
-def line_of(job: JobFile, here: Path) -> str:
+def line_of(job: JobFile, here: Path, config: Path | None = None) -> str:
     """The line of a job."""
     assert job.schedule is not None
     try:
         when = plain_cron(job.schedule)
     except UnsayableError as error:
         raise UnsayableError(f"{job.key}: {job.schedule}: {error}; use scraper schedule run or systemd") from error
-    command = command_of(job.path)
+    command = command_of(job.path, config)
     if any("\\" in word for word in (*command, str(here))):
         raise UnsayableError(f"{job.key}: a path with a backslash in it is not what each cron makes of it; rename it")
     call = f"cd {shlex.quote(str(here))} && {shlex.join(command)} 2>&1 >/dev/null"
@@ -98,7 +101,7 @@ def with_block(before: str, folder: Path, lines: list[str]) -> str:
     Raises:
         UsageError: somebody has removed one of the marks.
     """
-    found = before.splitlines()
+    found = before.removesuffix("\n").split("\n") if before else []  # splitlines() cuts where cron does not
     begins = [at for at, line in enumerate(found) if line.startswith(begin_of(folder).partition(":")[0])]
     ends = [at for at, line in enumerate(found) if line == end_of(folder)]
     if len(begins) != len(ends) or len(begins) > 1 or (begins and ends[0] < begins[0]):

@@ -44,31 +44,35 @@ def chosen() -> str:
     raise UsageError("neither systemctl --user nor crontab works here; --print shows what would be written")
 
 
-def text_of(keeper: str, folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime) -> str:
+def text_of(
+    keeper: str, folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, config: Path | None = None
+) -> str:
     """What would be written.
 
     Raises:
         UsageError: it cannot be said so.
     """
     if keeper == CRON:
-        return "".join(f"{line}\n" for line in _lines(folder, jobs, here, now))
-    units = _units(folder, jobs, here, now)
+        return "".join(f"{line}\n" for line in _lines(folder, jobs, here, now, config))
+    units = _units(folder, jobs, here, now, config)
     return "\n".join(f"# {systemd.unit_folder() / name}\n{text}" for name, text in units.items())
 
 
-def install(keeper: str, folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime) -> Done:
+def install(
+    keeper: str, folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, config: Path | None = None
+) -> Done:
     """Writes what keeps the schedules of a folder.
 
     Args:
-        folder: of the jobs; here: where they run; both absolute.
+        folder: of the jobs; here: where they run; config: the config file, where it was named; all absolute.
 
     Raises:
         UsageError: a schedule cannot be said so, or the keeper refuses.
     """
     if keeper == CRON:
-        lines = _lines(folder, jobs, here, now)
+        lines = _lines(folder, jobs, here, now, config)
         return Done((*_put_block(folder, lines), *_put_units(folder, {})))
-    units = _units(folder, jobs, here, now)
+    units = _units(folder, jobs, here, now, config)
     return Done((*_put_units(folder, units), *(_put_block(folder, []) if crontab.works() else ())))
 
 
@@ -81,26 +85,33 @@ def uninstall(folder: Path) -> Done:
     return Done((*_put_units(folder, {}), *(_put_block(folder, []) if crontab.works() else ())))
 
 
-def _units(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime) -> dict[str, str]:
-    _refuse_controls(folder, here)
+def _units(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, config: Path | None) -> dict[str, str]:
+    wanted = _sayable(folder, jobs, here, config)
     try:
-        return systemd.units(folder, jobs, here, now)
+        return systemd.units(folder, wanted, here, now, config)
     except UnsayableError as error:
         raise UsageError(f"{error}; use scraper schedule run") from error
 
 
-def _lines(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime) -> list[str]:
-    _refuse_controls(folder, here)
+def _lines(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, config: Path | None) -> list[str]:
+    wanted = _sayable(folder, jobs, here, config)
     try:
-        return crontab.block(folder, jobs, here, now, knows_zones=crontab.knows_zones())
+        return crontab.block(folder, wanted, here, now, knows_zones=crontab.knows_zones(), config=config)
     except UnsayableError as error:
         raise UsageError(str(error)) from error
 
 
-def _refuse_controls(*paths: Path) -> None:
-    for path in paths:
-        if not str(path).isprintable():
+def _sayable(folder: Path, jobs: Iterable[JobFile], here: Path, config: Path | None) -> list[JobFile]:
+    """The jobs with a schedule; their paths stand in units and crontabs as they are.
+
+    Raises:
+        UsageError: one would be read as something else: its end cut off, or the rest of it as a line of its own.
+    """
+    wanted = [job for job in jobs if job.schedule is not None]
+    for path in (here, folder, *([] if config is None else [config]), *(job.path for job in wanted)):
+        if not str(path).isprintable() or str(path).endswith(("\\", " ")):
             raise UsageError(f"{str(path)!a} has characters that stand in no unit and no crontab; rename it")
+    return wanted
 
 
 def _put_units(folder: Path, wanted: dict[str, str]) -> Iterable[str]:

@@ -1,11 +1,13 @@
 """The jobs of a folder as they stand on disk now: read again when a file has changed, and only then.
 
-Every .yaml and .yml file right in the folder is looked at. What is read without a mistake is a job; what has mistakes
-is one that is broken, if it is not plainly something else (a mapping without any of a job's own keys).
+Every .yaml and .yml file right in the folder is looked at, but for hidden ones (an editor's lock, `.#books.yaml`). What
+is read without a mistake is a job; what has mistakes is one that is broken, if it is not plainly something else (a
+mapping without any of a job's own keys).
 """
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +56,8 @@ def job_file(path: Path, read: Callable[[Path], Loaded] = load) -> JobFile | Non
         mistakes = tuple(map(printable, str(error).splitlines()))
         return JobFile(path, path.stem, mistakes=mistakes) if _may_be_job(path) else None
     job = loaded.job
-    return JobFile(path, job.name, job.schedule, job.timezone, dest_of(loaded, job).absolute())
+    schedule = " ".join(job.schedule.split()) if job.schedule else None  # of one line, as units and crontabs have it
+    return JobFile(path, job.name, schedule, job.timezone, dest_of(loaded, job).absolute())
 
 
 def _may_be_job(path: Path) -> bool:
@@ -67,6 +70,14 @@ def _may_be_job(path: Path) -> bool:
 
 
 Stamp = tuple[int, int, int]
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether reading it ends: no folder, no pipe, no device. What cannot be looked at is told when it is read."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -105,7 +116,8 @@ class Folder:
         if not self.path.is_dir():
             self.path.stat()
             return [self.path]
-        return sorted(each for each in self.path.iterdir() if each.suffix in SUFFIXES and not each.is_dir())
+        found = (each for each in self.path.iterdir() if each.suffix in SUFFIXES and not each.name.startswith("."))
+        return sorted(each for each in found if _may_be_read(each))
 
     def _at(self, path: Path) -> tuple[Stamp | None, JobFile | None]:
         stamp = _stamp(path)

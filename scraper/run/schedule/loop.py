@@ -109,6 +109,7 @@ class Loop:
         self._next: dict[str, tuple[object, datetime | None]] = {}
         self._running: dict[str, tuple[Start, Child]] = {}
         self._waits: dict[str, str] = {}
+        self._idle = False
         self._unread = self._unsaved = ""
         self._looked = clock.now()
 
@@ -175,7 +176,14 @@ class Loop:
             self._changed(name, before.get(name))
         for name in sorted((before.keys() | self._cards.keys()) - found.keys() - self._running.keys()):
             self._drop(name)
+        self._tell_idle()
         self._looked = now
+
+    def _tell_idle(self) -> None:
+        """Says so where nothing is due at any time, as in a folder without jobs: else a wait looks like a hang."""
+        was, self._idle = self._idle, all(card.schedule is None for card in self._cards.values())
+        if self._idle and not was:
+            self._say("state", "", f"no job of {self._folder.path} has a schedule; waiting for one that has")
 
     def _unreadable(self, error: OSError) -> None:
         """A folder that cannot be read, for a time: its jobs stay as they were, and what is due is tried."""

@@ -70,11 +70,13 @@ def unit_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".config") / "systemd" / "user"
 
 
-def units(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime) -> dict[str, str]:
+def units(
+    folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime, config: Path | None = None
+) -> dict[str, str]:
     """The units of jobs with a schedule: their names, and what stands in them.
 
     Args:
-        here: the folder that they run in.
+        here: the folder that they run in; config: the config file, where it was named.
 
     Raises:
         UnsayableError: a schedule that systemd has no words for.
@@ -87,7 +89,8 @@ def units(folder: Path, jobs: Iterable[JobFile], here: Path, now: datetime) -> d
         words = {
             "mark": mark_of(folder), "name": job.name, "file": specifiers(job.key), "schedule": job.schedule,
             "zone": f" {job.timezone}" if job.timezone else "", "here": specifiers(str(here)),
-            "command": " ".join(map(quoted, command_of(job.path))), "drain": DRAIN, "service": f"{base}.service",
+            "command": " ".join(map(quoted, command_of(job.path, config))), "drain": DRAIN,
+            "service": f"{base}.service",
             "fine": f"{Exit.BUSY:d} {Exit.SIGTERM:d}",
             "events": "\n".join(f"OnCalendar={event}" for event in on_calendar(job.schedule, job.timezone, now)),
         }  # fmt: skip

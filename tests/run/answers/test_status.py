@@ -106,6 +106,41 @@ def test_a_job_whose_time_has_gone_by_is_overdue(ran: Any, tell: Any, here: Path
     assert "its schedule has named a time since its last run" in told.out
 
 
+def test_a_retry_that_went_well_does_not_hide_what_it_left(ran: Any, tell: Any, site: Site) -> None:
+    status = {"/x.png": 503, "/y.png": 404}
+    site.route("/two")(lambda request: '<h1>a</h1><img src="/x.png"><img src="/y.png">')
+    for name in ("x", "y"):
+        site.route(f"/{name}.png")(lambda request, name=name: Response(status[f"/{name}.png"], {}, b"12"))
+    poor = ran("poor", "/two", http={"retry": {"attempts": 1}})
+    status["/x.png"] = 200
+    assert tell("retry", poor, "--class", "http:5xx", "-q").code == 0
+    (one,) = tell("status", poor, "--json").json
+    assert (one["well"], one["failed"], one["last"]["failed"], one["last"]["kind"]) == (False, 1, 0, "retry")
+    told = tell("status", poor, "--check")
+    assert (told.code, "poor: 1 failure left of the last ordinary run; scraper retry" in told.out) == (4, True)
+    assert "1 failure left" in tell("status", "output/poor").out
+    status["/y.png"] = 200
+    assert tell("retry", poor, "-q").code == 0
+    (one,) = tell("status", poor, "--json").json
+    assert (one["well"], one["failed"]) == (True, 0)
+
+
+def test_a_ledger_elsewhere_and_variables_are_of_one_job(site: Site, ran: Any, write: Any, tell: Any) -> None:
+    write("never", "http://127.0.0.1:9/")
+    path = ran("good")
+    data = {**json.loads(path.read_text()), "vars": {"to": "output/one"}, "dest": "{{ to }}"}
+    path.write_text(json.dumps(data))
+    tell("run", path, "-q", "--var", "to=output/two", "--state", "ledger")
+    (one,) = tell("status", path, "--var", "to=output/two", "--state", "ledger", "--json").json
+    assert (one["dest"], one["files"], one["last"]["exit_code"]) == (str(path.parent / "output/two"), 1, 0)
+    (same,) = tell("status", "jobs/output/two", "--state", "ledger", "--json").json
+    assert same["last"] == one["last"]
+    assert tell("status", path, "--json").json[0]["last"] is None
+    for call in (["--state", "ledger"], ["--var", "to=x"], ["jobs", "--state", "x"], [path, "-d", "x", "--var", "a=b"]):
+        told = tell("status", *call)
+        assert (told.code, "are of one job; name it alone" in told.err) == (2, True)
+
+
 def test_an_output_folder_is_told_without_its_job(ran: Any, tell: Any) -> None:
     path = ran("good")
     path.unlink()

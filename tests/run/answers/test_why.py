@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.run.answers.unmet import unmet
+from scraper.run.errands.adopt import Adopt
+from scraper.run.errands.retry import Retry
 from scraper.server import Response, Site
 from scraper.state import called, story
 from scraper.state.db import Database
@@ -275,6 +277,79 @@ def test_a_way_of_several_pages_is_told_back_to_the_row_that_began_it(
         "which is on /a (rule list)",
         'which is named in start[0], row 1 {"line": "a"}',
     ]
+
+
+def test_a_redirect_is_told_with_where_it_led_and_found_by_that(
+    site: Site, serve: Any, run_job: Any, tell: Any
+) -> None:
+    site.route("/")(lambda request: '<img src="/a.png"><img src="/b.png"><a href="/old">x</a>')
+    site.route("/a.png")(lambda request: Response(302, headers={"Location": "/cdn/1.png"}))
+    site.route("/b.png")(lambda request: Response(302, headers={"Location": "/cdn/2.png"}))
+    site.route("/old")(lambda request: Response(302, headers={"Location": "/new"}))
+    site.route("/cdn/1.png")(lambda request: b"a")
+    site.route("/new")(lambda request: Response(404))
+    server = serve(site)
+    rules = {"r": {"files": "img", "follow": {"leaf": "a"}}, "leaf": {"item": {"t": "h1"}}}
+    ended = run_job(server, {"start": ["{{ base }}/"], "rules": rules})
+    for asked, final, ending in (
+        ("/a.png", "/cdn/1.png", "saved"),
+        ("/b.png", "/cdn/2.png", "failed:http:404"),
+        ("/old", "/new", "failed:http:404"),
+    ):
+        for text in (asked, final):
+            told = tell("why", server.url + text, "-d", ended.dest)
+            assert f"{server.url}{asked} redirected to {server.url}{final} " in told.flat
+            assert f"ended {ending} " in told.flat
+        (one,) = tell("why", server.url + final, "-d", ended.dest, "--json").json["stories"]
+        assert (one["url"], one["final"], one["redirected"]) == (server.url + asked, server.url + final, True)
+    (one,) = tell("why", f"{server.url}/", "-d", ended.dest, "--json").json["stories"]
+    assert (one["final"], one["redirected"]) == (None, False)
+
+
+def test_where_a_redirect_led_is_kept_without_the_secret_that_it_echoes(
+    site: Site, serve: Any, run_job: Any, tell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", "s3cret-value")
+    site.route("/a.png")(lambda request: Response(302, headers={"Location": "/b.png?k=s3cret-value"}))
+    site.route("/x")(lambda request: Response(302, headers={"Location": "/y?k=s3cret-value"}))
+    site.route("/b.png")(lambda request: b"a")
+    site.route("/y")(lambda request: '<h1>y</h1><img src="/a.png">')
+    server = serve(site)
+    job = {"http": {"headers": {"X-Key": "{{ env('API_KEY') }}"}}, "start": ["{{ base }}/x"]}
+    ended = run_job(server, {**job, "rules": {"r": {"item": {"t": "h1"}, "files": "img"}}})
+    for asked, final in (("/x", "/y"), ("/a.png", "/b.png")):
+        (one,) = tell("why", server.url + asked, "-d", ended.dest, "--json").json["stories"]
+        assert one["final"] == f"{server.url}{final}?k={{env:API_KEY}}"
+    assert b"s3cret" not in (ended.dest / ".scraper" / "ledger.db").read_bytes()
+
+
+def test_what_a_run_of_its_own_met_is_told_in_words_of_its_own(
+    site: Site, serve: Any, run_job: Any, tell: Any, tmp_path: Path
+) -> None:
+    site.route("/")(lambda request: '<a href="/1.txt">1</a><a href="/2.txt">2</a>')
+    site.route("/2.txt")(lambda request: b"2")
+    server, old = serve(site), tmp_path / "old"
+    old.mkdir()
+    (old / "1.txt").write_text("1")
+    job = {"start": ["{{ base }}/"], "rules": {"r": {"files": "a"}}}
+    ended = run_job(server, job, errand=Adopt(old))
+    adopted = tell("why", "1.txt", "-d", ended.dest).flat
+    assert "A file that lay there already was taken as this one; nothing was downloaded." in adopted
+    assert "which adopted files" in adopted
+    assert "after 0 attempts" not in adopted
+    left = tell("why", f"{server.url}/2.txt", "-d", ended.dest)
+    assert "the next scraper run fetches it" in left.flat
+    assert "--limit" not in left.out
+    assert "which adopted" in left.flat
+    (ended.dest / "1.txt").unlink()
+    run_job(server, job)
+    (one,) = tell("why", "1.txt", "-d", ended.dest, "--json").json["stories"]
+    assert (one["run_kind"], one["ending"]) == ("run", "failed:http:404")
+    site.route("/1.txt")(lambda request: b"1")
+    run_job(server, job, errand=Retry())
+    told = tell("why", "1.txt", "-d", ended.dest).flat
+    assert "A retry fetched the file whole" in told
+    assert ", a retry means" in told
 
 
 def test_what_waits_in_an_open_run_is_told_as_open(drained: Any, tell: Any) -> None:

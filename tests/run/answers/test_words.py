@@ -44,7 +44,12 @@ def test_no_size_and_no_time_is_longer_than_its_column(count: int) -> None:
     ("code", "is_open", "is_running", "told"),
     [
         (0, False, False, ("done", "done, nothing failed")),
-        (5, True, False, ("limit", "stopped by a limit: quota, deadline, disk; open: scraper run goes on with it")),
+        (
+            5,
+            True,
+            False,
+            ("limit", "stopped by a limit: disk, deadline, quota, failures; open: scraper run goes on with it"),
+        ),
         (None, True, True, ("running", "under way now")),
         (77, False, False, ("exit 77", "ended with exit code 77")),
     ],
@@ -52,7 +57,7 @@ def test_no_size_and_no_time_is_longer_than_its_column(count: int) -> None:
 def test_an_exit_code_is_told_in_words(
     code: int | None, is_open: bool, is_running: bool, told: tuple[str, str]
 ) -> None:
-    assert exit_told(code, is_open=is_open, is_running=is_running) == told
+    assert exit_told(code, is_open=is_open, is_running=is_running, by="scraper run") == told
 
 
 CELLS = st.text(st.characters(codec="utf-8"), max_size=30).map(Cell)

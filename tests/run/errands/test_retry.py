@@ -351,6 +351,21 @@ def test_since_a_moment_all_runs_begun_since_then_count(
     assert again(server, since=now - timedelta(hours=1))[1] == ["/1.bin"]
 
 
+@pytest.mark.parametrize("where", ["page", "file"])
+def test_a_secret_that_the_job_has_no_more_is_told_in_words(
+    where: str, site: Site, serve: Any, run_job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", "s3cret-value")
+    site.route("/")(lambda request: '<img src="/a.png">')
+    server, key = serve(site), "{{ env('API_KEY') }}"
+    files: Any = {"select": "img", "headers": {"X-Key": key}} if where == "file" else "img"
+    path = "/" if where == "file" else f"/x?key={key}"
+    run_job(server, {"start": ["{{ base }}" + path], "rules": {"r": {"files": files}}})
+    ran = run_job(server, {"start": ["{{ base }}/"], "rules": {"r": {"files": "img"}}}, errand=Retry())
+    told = "the request cannot be sent: it needs {env:API_KEY}, which the job does not name any more"
+    assert [(name, message.partition(";")[0]) for name, message in ran.failures] == [("protocol", told)]
+
+
 def test_while_an_ordinary_run_is_open_there_is_no_retry(drained: Any, run_job: Any) -> None:
     rule = {"read": "json", "each": "rows", "item": {"t": "t"}, "next": {"page": "page"}, "files": "u"}
     job = {"start": ["{{ base }}/api"], "rules": {"r": rule}, "polite": {"robots": "ignore"}}
