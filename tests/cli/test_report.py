@@ -98,11 +98,11 @@ def test_what_it_proposes_works_as_it_stands(site, serve, job, write_job, folder
     site.route("/b.png")(lambda request: Response(503))
     url = f"{serve(site).url}/b.png"
     once = ("-o", "http.retry.attempts=1")
+    path = write_job(job, url.removesuffix("/b.png"))
     scraper("run", path, "-d", "else where", *once)
     (page,) = (folder / "else where/.scraper/runs").glob("*/report.html")
     shown = re.findall("<code>(scraper retry[^<]*)", page.read_text("utf-8"))
     assert [scraper(*shlex.split(html.unescape(each))[1:], "-n").code for each in shown] == [0], "its own folder"
-    path = write_job(job, url.removesuffix("/b.png"))
     assert (scraper("run", path, *once).code, scraper("get", url, *once).code) == (4, 4)
     for given, said, unsaid in (
         ((path,), f"scraper retry {path} --class http:503", "The same"),

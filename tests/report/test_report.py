@@ -153,7 +153,8 @@ def test_failures_stand_by_class_with_the_next_step(shop: Any, shop_job: Any, ru
     assert [each.split(":")[0] + each.split(":")[1] for each in groups] == ["http404", "http500"]
     assert "Next step: " in groups[0]
     assert "and 2 more: scraper export job.yaml" in groups[0]
-    assert "scraper retry job.yaml --class http:500" in groups[1]
+    assert "scraper retry job.yaml -d " in groups[1]
+    assert " --class http:500" in groups[1]
     assert "retry" not in groups[0]
 
 
