@@ -90,6 +90,8 @@ class FileBook(MoveBook):
             hand.last = (rows[-1][1], rows[-1][0])
             rows = [row for row in rows if row[0] not in skip and row[0] not in self._outcomes]
             given = [row[0] for row in rows]
+            if not skip <= hand.out:
+                hand.last = None  # what is skipped and not out is handed back just now, and may stand before it
             hand.out.update(given)
             self._hands[host] = hand
             self._host_of.update(dict.fromkeys(given, host))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -348,6 +349,17 @@ def test_parts_the_ledger_does_not_know_are_left_alone(desk: Desk) -> None:
 
 
 # -- runs ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_handed_back_while_another_is_handed_out_is_not_passed_over(desk: Desk) -> None:
+    files = [download(f"http://h/{name}", f"{name}.bin", key=name, keyed=True) for name in "ab"]
+    desk.reading(Reading(downloads=tuple(files)))
+    first, second = (task.id for task in desk.ledger.next_files("h:80", 9, set()))
+    fresh = [replace(each, url=f"{each.url}?new") for each in files]
+    desk.ledger.renew(fresh, {first, second})
+    # The window of the run still holds the first: whoever renewed it has not come to say so.
+    assert [task.id for task in desk.ledger.next_files("h:80", 9, {first})] == [second]
+    assert [task.id for task in desk.ledger.next_files("h:80", 9, {second})] == [first]
 
 
 def test_an_open_run_is_continued_if_the_job_is_the_same(desk: Desk) -> None:
