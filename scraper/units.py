@@ -129,6 +129,21 @@ def duration(value: int | float | str) -> float:
     return seconds
 
 
+def some(parse: Callable[[int | float | str], float]) -> Callable[[int | float | str], float]:
+    """A parser that takes no 0 either.
+
+    Raises:
+        ValueError: as `parse`, and for 0.
+    """
+
+    def positive(value: int | float | str) -> float:
+        if not (found := parse(value)):
+            raise ValueError("with 0 nothing could ever be done; to have no limit, leave it out")
+        return found
+
+    return positive
+
+
 def human_bytes(count: float) -> str:
     """Bytes for people: `532 B`, `1.4 MB` (here M is 1024²)."""
     for unit in ("B", "kB", "MB", "GB"):

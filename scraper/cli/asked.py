@@ -80,6 +80,12 @@ def asked_of(loaded: Loaded | None, dest: Path | None, state: Path | None) -> As
     return Asked(loaded, folder, ledger)
 
 
+def above(path: Path) -> Path | None:
+    """The output folder in which a file stands, or stood: the nearest one above it with a ledger."""
+    folders = path.absolute().parents
+    return next((each for each in folders if (each / ".scraper" / "ledger.db").is_file()), None)
+
+
 def _dest_of(loaded: Loaded | None) -> Path:
     if loaded is None:
         raise click.UsageError("name a JOB, or the folder a run wrote to with -d DIR")

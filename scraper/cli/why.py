@@ -41,6 +41,8 @@ def why(
     A URL in any spelling, a key, a path, or a part that only one of them has. Exit 4 where no run met it: then
     the nearest are told, and why it may not have been met.
     """
+    if job is None and dest is None:
+        dest = asked.above(Path(url))
     found = asked.find(job, dest, state, variables)
     from scraper.files.parts import OutputFolder
     from scraper.state.db import Database

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_valid
 
 from scraper import units
 from scraper.job.fields import did_you_mean
-from scraper.job.parts import Count, Model, Size, no_bool, parsed
+from scraper.job.parts import Count, Model, Size, SomeSize, no_bool, parsed
 
 Duration = Annotated[int | float | str, parsed(units.duration, str, int, float)]
 
@@ -26,8 +26,8 @@ class Limits(Model):
     """
 
     min_free: Size | None = None
-    deadline: Duration | None = None
-    quota: Size | None = None
+    deadline: Annotated[int | float | str, parsed(units.some(units.duration), str, int, float)] | None = None
+    quota: SomeSize | None = None
     failures: Count | None = None
 
 

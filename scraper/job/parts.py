@@ -64,6 +64,7 @@ def parsed(parse: Callable[[Any], Any], *kinds: type) -> Any:
 
 
 Size = Annotated[int | str, parsed(units.size, str, int)]
+SomeSize = Annotated[int | str, parsed(units.some(units.size), str, int)]
 Rate = Annotated[int | str, parsed(units.rate, str, int)]
 Delay = Annotated[float | int | str, parsed(units.delay, str, int, float)]
 Bound = Annotated[str | int, parsed(units.bound, str, int)]

@@ -25,7 +25,7 @@ from scraper.state import runs
 from scraper.state.db import Database
 from scraper.values import dataclass
 
-NAME = "report.html"
+NAME = runs.REPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,8 @@ def write(goal: Path, text: str) -> None:
         OSError: it cannot be written; what stood there stands.
     """
     refuse_special(goal)
-    part = goal.with_name(f"{goal.name}.{os.getpid()}.part")
+    # That of a run has one name, by which the next run finds what a kill left (run/opening.py).
+    part = goal.with_name(f"{goal.name}.part" if goal.name == runs.REPORT else f"{goal.name}.{os.getpid()}.part")
     try:
         part.write_bytes(text.encode("utf-8", "backslashreplace"))
         part.replace(goal)

@@ -99,6 +99,7 @@ def _kit(
     run_ = _begun(loaded, job, ledger, options)
     if not options.dry:
         remove_dropped(ledger, disk)
+        _remove_page(ledger.db, run_.id, folder)
     ledger.begin(run_.id)
     ledger.newest_first = newest_first(job)
     state = State()
@@ -122,6 +123,13 @@ def _kit(
         is_over=control.is_over,
     )  # fmt: skip
     return Opened(kit, taping, engine_for)
+
+
+def _remove_page(db: Database, run: str, folder: Path) -> None:
+    """The part of a report that a kill at the very end of the run before left: that run is not continued."""
+    last = runs.before(db, run)
+    if last is not None:
+        (folder / "runs" / last / f"{runs.REPORT}.part").unlink(missing_ok=True)
 
 
 def _begun(loaded: Loaded, job: Any, ledger: Ledger, options: Options) -> runs.Run:

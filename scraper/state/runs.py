@@ -18,6 +18,8 @@ _GOES_ON = {
     "run": "scraper run", "retry": "the same scraper retry", "repair": "scraper verify --repair",
     "adopt": "the same scraper adopt",
 }  # fmt: skip
+REPORT = "report.html"
+"""What the page of a run is called, in the run's folder."""
 _MOST = 2**63 - 1
 """What SQLite takes; no run comes to so many."""
 
@@ -58,6 +60,13 @@ def open_run(
             run, job, now.isoformat(), fingerprint, None if limit is None else min(limit, _MOST), kind,
         )  # fmt: skip
         return Run(run, now, _last_complete(db, job), False)
+
+
+def before(db: Database, run: str) -> str | None:
+    """The run that was begun before this one."""
+    sql = "SELECT run FROM runs WHERE id < (SELECT id FROM runs WHERE run = ?) ORDER BY id DESC LIMIT 1"
+    found: str | None = db.value(sql, run)
+    return found
 
 
 def _last_complete(db: Database, job: str) -> datetime | None:

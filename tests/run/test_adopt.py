@@ -97,7 +97,13 @@ def test_a_digest_that_the_source_tells_finds_the_right_one_among_many(
 
 
 @pytest.mark.parametrize(
-    ("data", "name"), [(b"<!doctype html><title>Not found</title>", "type"), (A[:-8], "length"), (A, "size")]
+    ("data", "name"),
+    [
+        (b"<!doctype html><title>Not found</title>", "type"),
+        (b"junk\n", "type"),
+        (A[:-8], "length"),
+        (A, "size"),
+    ],
 )
 def test_what_is_not_as_it_should_be_is_refused(data: bytes, name: str, server: Any, old: Any, run_job: Any) -> None:
     errand = Adopt(old({"a/1.png": data}))

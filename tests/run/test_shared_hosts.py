@@ -19,6 +19,12 @@ from scraper.server import Site
 WAIT = 60
 
 
+@pytest.fixture(autouse=True)
+def _own_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Runs that other tests of this process let die keep their seats at the session's table."""
+    monkeypatch.setenv("SCRAPER_SHARE", str(tmp_path / "hosts"))
+
+
 class Seen:
     """What a site saw: who asked when, and how many of whom were in flight after each change."""
 

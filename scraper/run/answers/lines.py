@@ -89,7 +89,10 @@ def unmet_lines(told: Unmet, lost: Sequence[Lost], manner: Manner) -> list[Line]
     """What can be said of what no run met."""
     sections: tuple[tuple[str, Iterable[str | Line]], ...] = (
         ("asked", [printable(told.asked)]),
-        ("ended", [] if lost else [Line("", "No run has met it.", "fair")]),
+        (
+            "ended",
+            [] if lost else [Line("", "Nothing is called so." if told.is_part else "No run has met it.", "fair")],
+        ),
         ("failed", _lost(lost)),
         ("nearest", map(printable, told.near)),
         ("why", () if lost else told.reasons),

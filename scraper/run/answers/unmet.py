@@ -18,11 +18,12 @@ LIKENESS = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """What was asked for, what may be meant instead, and why it may not have been met: sentences."""
+    """What was asked for, what may be meant instead (or what holds it), and why it may not have been met: sentences."""
 
     asked: str
     near: tuple[str, ...]
     reasons: tuple[str, ...]
+    is_part: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """As `scraper why --json` prints it."""
@@ -31,13 +32,13 @@ class Unmet:
 
 def unmet(db: Database, text: str) -> Unmet:
     """Of a text that calls nothing."""
-    return Unmet(text, tuple(_near(db, text)), tuple(_reasons(db, text)))
+    holding = tuple(dict.fromkeys(called.holding(db, text, NEAREST).values()))
+    if len(holding) > 1:
+        return Unmet(text, holding, ("Several hold it, these and perhaps more: ask for one of them.",), is_part=True)
+    return Unmet(text, holding or tuple(_near(db, text)), tuple(_reasons(db, text)))
 
 
 def _near(db: Database, text: str) -> list[str]:
-    holding = list(dict.fromkeys(called.holding(db, text, NEAREST).values()))
-    if holding:
-        return holding
     host = text.partition("://")[2].partition("/")[0]
     known = called.like(db, host)
     ends = {_end(url): url for url in reversed(known)}

@@ -327,6 +327,10 @@ class _Work:
         self._dir.close()
 
 
+_PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"})
+"""Types that always show in the first bytes."""
+
+
 @dataclass(frozen=True)
 class _Judged:
     """A file that is what it should be.
@@ -360,6 +364,9 @@ def _judge(descriptor: int, path: str, download: Download, goal: str, kit: Kit) 
         sums.add((data,))
     check.end(sums.bytes, lambda offset, count: os.pread(descriptor, count, offset), sums.hex)
     start = os.pread(descriptor, claims.SNIFFED, 0)
+    if claims.promised_by_name(goal) in _PICTURES and not (claims.shown(start) or "").startswith("image/"):
+        # A server's answer may lie a little and is kept; a file of unknown making has nothing but its bytes.
+        raise errors.TypeMismatchError(download.url, "its name is that of a picture, and its bytes are none")
     media = claims.names(start, None, type_for(goal.rpartition(".")[2]))[0]
     outcome = Outcome(
         "saved", goal, download.url, bytes=sums.bytes, sha256=sums.hex(), type=media, attempts=0,

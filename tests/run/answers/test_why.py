@@ -170,6 +170,14 @@ def test_a_part_that_several_have_is_answered_with_them(world: endings.World, te
     told = tell("why", "/few/", "-d", world.dest, "--json")
     assert (told.code, told.json["stories"]) == (4, [])
     assert sorted(told.json["near"]) == [f"{world.server.url}/few/1", f"{world.server.url}/few/2"]
+    said = tell("why", "/few/", "-d", world.dest).flat
+    assert ("No run has met it" in said, "Several hold it" in said) == (False, True)
+
+
+def test_a_path_tells_its_folder_itself(world: endings.World, tell: Any) -> None:
+    [path] = [each for each in world.dest.iterdir() if each.name.startswith("saved")]
+    told = tell("why", path, "--json")
+    assert [one["url"] for one in told.json["stories"]] == [world.url("saved")]
 
 
 def test_what_no_run_met_is_told_with_the_nearest_and_why_that_may_be(world: endings.World, tell: Any) -> None:
