@@ -102,14 +102,14 @@ BROKEN = {
             "5:11: timezone: 'New York' is not a time zone; did you mean \"America/New_York\"?",
         ],
     ),
-    "an offset for a zone": (
+    "limits of nothing": (
         RULE + "limits: {quota: 0, deadline: 0s}\n",
         [
             "4:17: limits.quota: with 0 nothing could ever be done; to have no limit, leave it out",
             "4:30: limits.deadline: with 0 nothing could ever be done; to have no limit, leave it out",
         ],
     ),
-    (
+    "an offset for a zone": (
         RULE + 'schedule: "0 3 * * *"\ntimezone: "UTC+1"\n',
         ["5:11: timezone: 'UTC+1' is not a time zone; write one such as Europe/Berlin"],
     ),
