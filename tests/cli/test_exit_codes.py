@@ -293,5 +293,5 @@ def test_a_second_run_can_wait_for_the_first(scraper: Any, process: Any, site: S
 
 def test_a_limit_that_is_reached_is_exit_5(scraper: Any, site: Site, serve: Any) -> None:
     site.route("/a")(lambda request: b"a")
-    told = scraper("get", f"{serve(site).url}/a", "-o", "limits.deadline=0")
+    told = scraper("get", f"{serve(site).url}/a", "-o", "limits.deadline=0.000001")
     assert (told.code, told.out, "limits.deadline: " in told.err) == (5, "", True)

@@ -125,6 +125,7 @@ def remember(home: Path, place: Path, *names: str) -> None:
     Memory(where, place).save({f"{name}.yaml": Card("0 0 1 1 *", None, long_ago) for name in names})
 
 
+@pytest.mark.slow
 def test_a_real_schedule_makes_up_for_what_was_missed_tells_and_ends_what_runs(
     process: Any, scraper: Any, jobs: Any, home: Path, serve: Any, site: Any, gate: Any
 ) -> None:

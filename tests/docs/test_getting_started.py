@@ -61,6 +61,7 @@ def test_there_is_a_command_for_each_part_of_a_job_s_life() -> None:
     assert {"init", "validate", "plan", "run", "probe", "why", "retry", "status", "runs", "report", "verify"} < called
 
 
+@pytest.mark.slow
 def test_the_walk_is_what_happens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

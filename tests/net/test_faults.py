@@ -378,7 +378,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hostile,
         yield hostile, server
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=st.one_of(BYTES, BYTES.map(lambda rest: b"HTTP/1.1 200 OK\r\n" + rest)))
 def test_no_bytes_bring_anything_but_a_request_error(answer: bytes, hostile: tuple[Hostile, Server]) -> None:
     """Whatever else goes up would end the whole run as a bug."""

@@ -209,7 +209,7 @@ def test_items_that_fail_count_too(site: Site, serve: Any, run_job: Any) -> None
     assert (ended.code, ended.summary.items.failed < 299) == (5, True)
 
 
-@pytest.mark.parametrize("limits", [{"deadline": 0}, {"min_free": "900000G"}])
+@pytest.mark.parametrize("limits", [{"deadline": 1e-9}, {"min_free": "900000G"}])
 def test_a_limit_that_is_reached_at_the_start_lets_nothing_begin(
     limits: dict[str, Any], site: Site, serve: Any, run_job: Any, asked: Any
 ) -> None:
@@ -234,5 +234,5 @@ def test_a_limit_outweighs_a_login_that_failed_and_a_signal_a_limit(
 
 
 def test_a_dry_run_has_no_limits(site: Site, serve: Any, run_job: Any) -> None:
-    job = job_with(files_site(site), deadline=0)
+    job = job_with(files_site(site), deadline=1e-9)
     assert run_job(serve(site), job, dry=True).code == 0

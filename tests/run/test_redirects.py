@@ -297,6 +297,7 @@ def after(n: int) -> list[str]:
     return [f"/old/{n % 5 + 1}", f"/{(n + 1) % 5 + 1}"]
 
 
+@pytest.mark.slow
 def test_a_tree_is_mirrored_whose_pages_are_linked_and_redirected_to(run_job: Any, serve: Any) -> None:
     manual, dice = Manual(), random.Random(3)
     server = serve(manual.site())
