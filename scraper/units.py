@@ -144,6 +144,16 @@ def some(parse: Callable[[int | float | str], float]) -> Callable[[int | float |
     return positive
 
 
+def counted(number: int, word: str) -> str:
+    """So many of something: `1 page`, `1204 pages`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def counted_grouped(number: int, word: str) -> str:
+    """As `counted`, with its thousands apart: `1,204 pages`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 def human_bytes(count: float) -> str:
     """Bytes for people: `532 B`, `1.4 MB` (here M is 1024²)."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -80,7 +80,7 @@ def adopt(folder: Path, job: str, how: str | None, by: str, **options: Any) -> i
 
 def _lines(errand: Adopt, folder: Path, *, dry: bool) -> list[str]:
     """What it came to, or would come to, for people."""
-    from scraper.run.headline import counted
+    from scraper.units import counted
 
     result = errand.result
     copied = f", {result.copied} of them copied" if result.copied else ""

@@ -82,7 +82,7 @@ def _tell(wanted: Wanted, told: Forgotten) -> None:
 
 
 def _last_lines(wanted: Wanted, told: Forgotten) -> list[str]:
-    from scraper.run.headline import counted
+    from scraper.units import counted
 
     done = "would be forgotten" if wanted.dry else "forgotten"
     pages, files, items = len(told.pages), len(told.files), len(told.items)

@@ -172,10 +172,10 @@ def _repaired(found: Asked, checked: Checked, state: Path | None, options: dict[
     """
     from scraper.cli.run import execute
     from scraper.run.errands import repair
-    from scraper.run.headline import counted
     from scraper.run.kit import Options
     from scraper.run.runner import run
     from scraper.state.db import Database
+    from scraper.units import counted
 
     errand = repair.Repair([each.file.name for each in checked.damage])
     ended: list[Any] = []
@@ -251,7 +251,7 @@ def _strangers(found: Asked, disk: OutputFolder) -> Iterator[tuple[str, str, int
 
 def _tell_mended(mended: Mended, checked: Checked) -> None:
     from scraper.run.events import printable
-    from scraper.run.headline import counted
+    from scraper.units import counted
 
     for path in mended.differs:
         click.echo(printable(f"{path}: what came is another content than before; the ledger knows it now"), err=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from scraper.probe.report import Hop, Lookup, Reach, Report, Robots, Sent, Tls
-from scraper.units import human_bytes, human_seconds
+from scraper.units import counted, human_bytes, human_seconds
 
 INDENT = 9
 GOOD, BAD, DIM = "good", "bad", "dim"
@@ -258,14 +258,10 @@ def _end(report: Report) -> Iterator[Line]:
         what = trouble.name if trouble.name.startswith(trouble.stage) else f"{trouble.stage} {trouble.name}"
         yield Line("FAILED", f"{what}: {trouble.message}", BAD)
         yield Line("next", trouble.next)
-    asked = [] if report.kind != "http" else [_count(report.requests, "request")]
-    asked.append(_count(report.connections, "connection") + (" besides" if asked else ""))
+    asked = [] if report.kind != "http" else [counted(report.requests, "request")]
+    asked.append(counted(report.connections, "connection") + (" besides" if asked else ""))
     cost = f"{human_seconds(report.seconds)}: {', '.join(asked)}"
     yield Line("asked", cost, DIM) if report.failures else Line("ok", cost, GOOD)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _ms(seconds: float) -> str:

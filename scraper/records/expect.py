@@ -101,13 +101,13 @@ def selector_of(job: Job, rule: str, field: str) -> str:
 
 def _items(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
     if not units.bound(asked).holds(facts.items):
-        yield f"expect.items: {_count(facts.items, 'item')}, not {asked}{_because(_without_items(job, facts))}"
+        yield f"expect.items: {units.counted(facts.items, 'item')}, not {asked}{_because(_without_items(job, facts))}"
 
 
 def _files(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
     if not units.bound(asked).holds(facts.files):
         empty = _without_files(job, facts) if facts.is_fileless else ()
-        yield f"expect.files: {_count(facts.files, 'file')}, not {asked}{_because(empty)}"
+        yield f"expect.files: {units.counted(facts.files, 'file')}, not {asked}{_because(empty)}"
 
 
 def _failed(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
@@ -121,7 +121,9 @@ def _filled(job: Job, facts: Facts, asked: Mapping[str, str | int]) -> Iterator[
         found = facts.filled[name]
         if units.bound(bound).holds(found.having, found.of):
             continue
-        told = f"{found.having} of {_count(found.of, 'item')}{_share(found.having, found.of)} have it, not {bound}"
+        told = (
+            f"{found.having} of {units.counted(found.of, 'item')}{_share(found.having, found.of)} have it, not {bound}"
+        )
         yield f"expect.filled.{name}: {told}{_first(job, name, found)}"
 
 
@@ -132,7 +134,7 @@ def _first(job: Job, name: str, found: Filled) -> str:
     if rule is None or name not in rule.item:
         return f"; first empty for {found.url}"
     others = found.of - found.having - 1
-    more = f"and for {_count(others, 'more item')} of {found.of}" if others else ""
+    more = f"and for {units.counted(others, 'more item')} of {found.of}" if others else ""
     return f"; {found_nothing(job, found.rule, name, found.url, more)}"
 
 
@@ -141,7 +143,7 @@ def _drop(job: Job, facts: Facts, asked: str | int) -> Iterator[str]:
         return
     less = max(0, facts.before - facts.items)
     if not units.bound(asked).holds(less, facts.before):
-        told = f"{_count(facts.items, 'item')} where the last complete run met {facts.before}"
+        told = f"{units.counted(facts.items, 'item')} where the last complete run met {facts.before}"
         share = _share(less, facts.before)
         yield f"expect.drop: {told}, {less} fewer{share}, not {asked}{_because(_without_items(job, facts))}"
 
@@ -191,10 +193,6 @@ def written(selector: Any) -> str:
         return f' "{selector if len(selector) <= _SHOWN else selector[:_SHOWN] + "..."}"'
     given = (getattr(selector, part, None) for part in _PARTS)
     return next((written(part) for part in given if part is not None), "")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _share(count: int, total: int) -> str:

@@ -9,9 +9,9 @@ from scraper.model import Summary
 from scraper.report import charts, facts, make
 from scraper.report.markup import EMPTY, Safe, joined, tag, value
 from scraper.report.page import exit_words
-from scraper.report.parts import Section, count, document, table, when, within
+from scraper.report.parts import Section, document, table, when, within
 from scraper.state.db import Database
-from scraper.units import human_bytes, human_seconds
+from scraper.units import counted_grouped, human_bytes, human_seconds
 from scraper.values import dataclass
 
 NAME = "report.html"
@@ -61,7 +61,7 @@ def page(found: Sequence[Row]) -> str:
     """The page; the same in gives the same out."""
     name = ", ".join(dict.fromkeys(row.run.job for row in found))
     bad = sum(exit_words(row.run.exit_code)[0] != "good" for row in found)
-    said = f"{count(len(found), 'run')}, {bad} of them not well"
+    said = f"{counted_grouped(len(found), 'run')}, {bad} of them not well"
     head = joined((tag("h1", value(name or "No run yet")), tag("p", said, class_="lead bad" if bad else "lead good")))
     sections = [Section("trend", "Over the runs", _trends(found)), Section("runs", "Runs", _table(found))]
     return document(f"{name}: {len(found)} runs", head, sections if found else [], "Made by scraper.")

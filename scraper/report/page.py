@@ -19,10 +19,10 @@ from scraper.report.facts import BINS, TIMES, Course, Facts, Run
 from scraper.report.failures import CLASSES, Group
 from scraper.report.logs import Log
 from scraper.report.markup import EMPTY, NEWLINE, Safe, joined, link, shortened, tag, value
-from scraper.report.parts import Section, count, document, table, when, within
+from scraper.report.parts import Section, document, table, when, within
 from scraper.report.pictures import MISSING, Sheet, Thumb
 from scraper.report.saved import FileChange, Listed
-from scraper.units import human_bytes, human_seconds
+from scraper.units import counted_grouped, human_bytes, human_seconds
 from scraper.values import dataclass
 
 EXITS = {
@@ -268,11 +268,13 @@ def _pictures(told: Told) -> Safe:
     if not sheet.total:
         return EMPTY
     if sheet.is_missing:
-        return tag("p", f"{count(sheet.total, 'new picture')}; ", tag("span", MISSING))
+        return tag("p", f"{counted_grouped(sheet.total, 'new picture')}; ", tag("span", MISSING))
     cells = [tag("li", _thumb(told, each)) for each in sheet.thumbs]
     kept = within(cells, _ROOM_PICTURES)
     more = _more(told, sheet.total - len(kept), "files")
-    return joined((tag("p", count(sheet.total, "new picture")), tag("ul", joined(kept), class_="sheet"), more))
+    return joined(
+        (tag("p", counted_grouped(sheet.total, "new picture")), tag("ul", joined(kept), class_="sheet"), more)
+    )
 
 
 def _thumb(told: Told, thumb: Thumb) -> Safe:
@@ -376,7 +378,7 @@ def _endings(title: str, counted: Sequence[tuple[str, int]]) -> Safe:
         (value(ending, 80), f"{number:,}", charts.bar(number / total, kind=_kind(ending))) for ending, number in counted
     )
     heads = (("Ending", None), ("Count", "number"), ("Share", "bars"))
-    return joined((tag("h3", title), table(f"How {count(total, 'URL')} ended", heads, list(rows))))
+    return joined((tag("h3", title), table(f"How {counted_grouped(total, 'URL')} ended", heads, list(rows))))
 
 
 def _kind(ending: str) -> str:
@@ -393,7 +395,7 @@ def _hosts(facts: Facts) -> Safe:
     ]
     heads = (("Host", None), ("Requests", "number"), ("Failed", "number"), ("Share", "bars"))
     more = f"and {facts.more_hosts:,} more hosts" if facts.more_hosts else ""
-    again = f"; {count(facts.retried, 'attempt')} failed and were made again" if facts.retried else ""
+    again = f"; {counted_grouped(facts.retried, 'attempt')} failed and were made again" if facts.retried else ""
     return joined((tag("h3", "Requests by host"), table(f"All attempts counted{again}", heads, rows, more)))
 
 

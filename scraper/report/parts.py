@@ -92,11 +92,6 @@ def within(pieces: Iterable[Safe], room: int = ROOM) -> list[Safe]:
     return kept
 
 
-def count(number: int, word: str) -> str:
-    """`1 page`, `1,204 pages`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
 def when(time: datetime) -> str:
     """A time for people, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

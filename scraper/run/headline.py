@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scraper.errors import Exit
 from scraper.model import Summary
-from scraper.units import human_bytes, human_seconds
+from scraper.units import counted, human_bytes, human_seconds
 
 _STOPPED = {
     Exit.BUG: "ended by a bug",
@@ -56,8 +56,3 @@ def _parts(summary: Summary, skipped: bool) -> list[str]:
 def _size(summary: Summary) -> str:
     size, seconds = human_bytes(summary.bytes), summary.seconds
     return f"{size}, {human_bytes(summary.bytes / seconds)}/s" if summary.bytes >= _FAST and seconds > 0 else size
-
-
-def counted(number: int, word: str) -> str:
-    """`1 page`, `2 pages`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -13,7 +13,8 @@ from typing import Any
 from scraper.records.expect import found_nothing, selector_of
 from scraper.state.met import is_filled
 from scraper.testing.facts import Facts, Record
-from scraper.testing.wording import bounded, counted, instead, shown
+from scraper.testing.wording import bounded, instead, shown
+from scraper.units import counted
 from scraper.values import dataclass
 
 _OWN = ("_key", "_rule", "_url", "_files")

@@ -17,7 +17,8 @@ from scraper.records import expect
 from scraper.state.met import is_filled
 from scraper.testing import fields
 from scraper.testing.facts import Facts
-from scraper.testing.wording import bounded, counted, instead, shown
+from scraper.testing.wording import bounded, instead, shown
+from scraper.units import counted
 
 Judge = Callable[[Facts, Any], Iterator[str]]
 

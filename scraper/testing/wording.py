@@ -26,11 +26,6 @@ def shown(value: Any, most: int = _LINE) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def counted(number: int, word: str) -> str:
-    """`1 page`, `2 pages`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
 def bounded(lines: Iterable[str], most: int = MOST) -> Iterator[str]:
     """The first ones, and how many more there are."""
     given = list(lines)

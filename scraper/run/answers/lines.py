@@ -12,10 +12,10 @@ from typing import Any
 
 from scraper.run.answers.unmet import Unmet
 from scraper.run.answers.why import Disk, Story, ending_of, rules_of, start_of
-from scraper.run.answers.words import count, cut, moment
+from scraper.run.answers.words import cut, moment
 from scraper.run.events import printable
 from scraper.state.story import ItemOf, Lost, Met
-from scraper.units import human_bytes, human_seconds
+from scraper.units import counted_grouped, human_bytes, human_seconds
 from scraper.values import dataclass
 
 INDENT = 10
@@ -133,7 +133,7 @@ def _named(story: Story) -> Iterator[str]:
 def _ended(story: Story, manner: Manner) -> Iterator[str | Line]:
     now = story.now
     status = "" if now.status is None or str(now.status) in (now.ending or "") else f", status {now.status}"
-    tries = "" if not now.attempts else f" after {count(now.attempts, 'attempt')}"
+    tries = "" if not now.attempts else f" after {counted_grouped(now.attempts, 'attempt')}"
     took = "" if now.seconds is None else f", {human_seconds(now.seconds)}"
     yield Line("", f"{ending_of(now)}{tries}{took}{status}", _tone(now))
     at = "" if now.ended is None else f"at {_time(now.ended, manner)}, "

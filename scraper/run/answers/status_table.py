@@ -9,8 +9,9 @@ from datetime import datetime
 from scraper.run.answers.runs_table import tone
 from scraper.run.answers.status import Standing
 from scraper.run.answers.table import Cell, Column, table
-from scraper.run.answers.words import EXITS, count, distance, short_size, short_time
+from scraper.run.answers.words import EXITS, distance, short_size, short_time
 from scraper.run.events import printable
+from scraper.units import counted_grouped
 
 COLUMNS = (
     Column("job", cuts=True), Column("last run"), Column("took", right=True, goes=1), Column("ended"),
@@ -57,7 +58,8 @@ def status_notes(jobs: Sequence[Standing]) -> list[str]:
 def _notes(job: Standing) -> Iterator[str]:
     yield from job.mistakes[:MISTAKES]
     if len(job.mistakes) > MISTAKES:
-        yield f"and {count(len(job.mistakes) - MISTAKES, 'mistake')} more; scraper validate {_called(job)} tells all"
+        more = counted_grouped(len(job.mistakes) - MISTAKES, "mistake")
+        yield f"and {more} more; scraper validate {_called(job)} tells all"
     last, called = job.last, _called(job)
     if last is not None and not job.running and not job.mistakes:
         if last.row.open or last.row.exit_code not in (0, 4, 99):
@@ -66,10 +68,10 @@ def _notes(job: Standing) -> Iterator[str]:
             yield f"the last ordinary run: {EXITS[job.base][1]}"
         if job.failed and job.unmended is not None:
             mend = "" if job.file is None else f"; scraper retry {called} -n lists them, without -n it asks again"
-            yield f"{count(job.failed, 'failure')} left of the last ordinary run{mend}"
+            yield f"{counted_grouped(job.failed, 'failure')} left of the last ordinary run{mend}"
         elif job.failed:
             mend = "" if job.file is None else f", scraper retry {called} asks again"
-            yield f"{count(job.failed, 'failure')}: scraper export {called} --what failures lists them{mend}"
+            yield f"{counted_grouped(job.failed, 'failure')}: scraper export {called} --what failures lists them{mend}"
     if job.overdue:
         yield "overdue: its schedule has named a time since its last run; does scraper schedule run, or its timer?"
 

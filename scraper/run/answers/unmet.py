@@ -9,6 +9,7 @@ from typing import Any
 from scraper import urls
 from scraper.state import called, story
 from scraper.state.db import Database
+from scraper.units import counted
 from scraper.values import dataclass
 
 NEAREST = 5
@@ -62,9 +63,9 @@ def _reasons(db: Database, text: str) -> Iterator[str]:
     newest = runs[0]
     failed, waiting = story.unread(db, newest.run)
     if failed:
-        yield f"{_count(failed, 'page')} of the newest run failed ({newest.run}): what they link was never seen."
+        yield f"{counted(failed, 'page')} of the newest run failed ({newest.run}): what they link was never seen."
     if waiting or newest.open:
-        yield f"The newest run is open, {_count(waiting, 'page')} not read yet: it may still be found."
+        yield f"The newest run is open, {counted(waiting, 'page')} not read yet: it may still be found."
     if newest.limit is not None:
         yield f"The newest run was limited (--limit {newest.limit}): what lies behind that was not looked at."
     if newest.kind != "run":
@@ -74,7 +75,3 @@ def _reasons(db: Database, text: str) -> Iterator[str]:
         "A link is met where a selector of follow, next or files finds it on a page that is read;"
         " scraper plan shows what a run finds now, with -v every name."
     )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

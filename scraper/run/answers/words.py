@@ -81,8 +81,3 @@ def cut(text: str, most: int | None) -> str:
     """A text as one line that fits, fit for a terminal."""
     shown = printable(text)
     return shown if most is None or len(shown) <= most else f"{shown[: most - 1]}…"
-
-
-def count(number: int, word: str) -> str:
-    """`1 file`, `1,200 files`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

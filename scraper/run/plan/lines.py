@@ -14,7 +14,7 @@ from typing import Any
 from scraper.run.events import printable
 from scraper.run.plan.estimate import RATE, HostPlan, Plan, Sizes
 from scraper.run.plan.facts import PAGES, Group, RuleFacts
-from scraper.units import Delay, human_bytes, human_seconds
+from scraper.units import Delay, counted_grouped, human_bytes, human_seconds
 
 FIRST = 10
 """Names and hosts that are told where not all are wanted."""
@@ -90,10 +90,6 @@ def _cut(text: str, width: int | None) -> str:
     return text if room is None or len(text) <= room else f"{text[: room - 1]}…"
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned columns: the first to the left, the others to the right."""
     every = [head, *rows]
@@ -122,7 +118,7 @@ def _limit(plan: Plan) -> Iterator[str]:
     if facts.reached:
         yield f"--limit {facts.limit} was reached: what lies behind it is unknown, not nothing"
         if unread:
-            yield f"{_count(unread, 'page')} known by then {'is' if unread == 1 else 'are'} not read"
+            yield f"{counted_grouped(unread, 'page')} known by then {'is' if unread == 1 else 'are'} not read"
     elif facts.limit is not None:
         yield f"--limit {facts.limit} was not reached: this is all there is"
 
@@ -147,19 +143,19 @@ def _left_out(groups: Iterable[Group], *, whole: bool) -> Iterator[str]:
         most = len(group.examples) if whole else TOLD.get(group.ending.partition(":")[0], 1)
         shown = group.examples[:most]
         rest = f", the first {len(shown)}" if group.count > len(shown) > 1 else ""
-        yield f"{_count(group.count, group.kind)} {printable(group.ending)}{rest}:"
+        yield f"{counted_grouped(group.count, group.kind)} {printable(group.ending)}{rest}:"
         for url, why in shown:
             yield f"  {printable(url)}{f' ({printable(why)})' if why else ''}"
 
 
 def _files(plan: Plan) -> Iterator[str]:
     facts = plan.facts
-    told = [f"{_count(facts.files.get('fetch', 0), 'file')} to fetch"]
+    told = [f"{counted_grouped(facts.files.get('fetch', 0), 'file')} to fetch"]
     told += [f"{count:,} {printable(ending)}" for ending, count in sorted(facts.files.items()) if ending != "fetch"]
     yield ", ".join(told)
     if facts.unfinished:
         yield (
-            f"{_count(facts.unfinished, 'name')} without extension yet: the response tells it,"
+            f"{counted_grouped(facts.unfinished, 'name')} without extension yet: the response tells it,"
             " and then only whether such a file exists"
         )
 
